@@ -1,0 +1,128 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+)
+
+// Format is the version of the entry format that this package writes. It reads no later one.
+const Format = 1
+
+// maxEntryBytes bounds one entry; a larger one is refused before it is stored.
+const maxEntryBytes = 64 << 20
+
+// Entry is one fact of a log.
+type Entry struct {
+	Format int             `json:"format"`
+	Log    string          `json:"log"`
+	Seq    int64           `json:"seq"`    // from 1, without gaps
+	Prev   string          `json:"prev"`   // Hash of the entry before, "" for the first
+	Writer string          `json:"writer"` // who appended it, unique to the attempt
+	Epoch  int64           `json:"epoch"`  // fencing number, never falls
+	At     time.Time       `json:"at"`     // the writer's clock, for people; order is Seq
+	Kind   string          `json:"kind"`
+	Body   json.RawMessage `json:"body"`
+	Hash   string          `json:"-"` // hex SHA-256 of the stored bytes
+}
+
+// encode gives the bytes to store: one line of JSON.
+func encode(e Entry) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, fmt.Errorf("encode an entry of %s: %w", e.Log, err)
+	}
+	raw := bytes.TrimRight(buf.Bytes(), "\n")
+	if len(raw) > maxEntryBytes {
+		return nil, fault.New(fault.Usage, "entry_too_large", e.Log, "split the batch", "an entry of %d bytes is larger than %d", len(raw), maxEntryBytes)
+	}
+	return raw, nil
+}
+
+func hashOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// errNewer says that the entry was written by a later version of the program.
+var errNewer = errors.New("written in a newer format")
+
+// decode reads stored bytes. It checks what one entry alone can tell; the chain is checked by follow.
+func decode(raw []byte) (Entry, error) {
+	var probe struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(raw, &probe); err != nil {
+		return Entry{}, fmt.Errorf("not an entry: %w", err)
+	}
+	if probe.Format > Format {
+		return Entry{}, fmt.Errorf("%w %d", errNewer, probe.Format)
+	}
+	var e Entry
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&e); err != nil {
+		return Entry{}, fmt.Errorf("not an entry: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Entry{}, errors.New("not an entry: bytes after its end")
+	}
+	switch {
+	case e.Format != Format:
+		return Entry{}, fmt.Errorf("not an entry: format %d", e.Format)
+	case e.Seq < 1 || e.Seq > maxSeq:
+		return Entry{}, fmt.Errorf("not an entry: sequence %d", e.Seq)
+	case (e.Seq == 1) != (e.Prev == "") || (e.Prev != "" && !isHash(e.Prev)):
+		return Entry{}, fmt.Errorf("not an entry: previous hash %q", e.Prev)
+	case e.Log == "" || e.Kind == "" || len(e.Body) == 0 || e.Epoch < 0:
+		return Entry{}, errors.New("not an entry: log, kind, body or epoch is missing")
+	}
+	e.Hash = hashOf(raw)
+	return e, nil
+}
+
+func isHash(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == sha256.Size && s == strings.ToLower(s)
+}
+
+// damaged is the error of an object that is missing, unreadable or off the chain.
+func damaged(key, format string, args ...any) error {
+	return fault.New(fault.Damaged, "journal_damaged", key, "restore this object from a backup; omoflow check lists all damage", format, args...)
+}
+
+// decodeAt decodes the entry of key and checks that it belongs there.
+func decodeAt(raw []byte, key, log string, seq int64) (Entry, error) {
+	e, err := decode(raw)
+	if errors.Is(err, errNewer) {
+		return Entry{}, fault.Wrap(err, fault.Usage, "newer_format", key, "run a newer omoflow", "the entry cannot be read")
+	}
+	if err != nil {
+		return Entry{}, damaged(key, "the entry is damaged: %v", err)
+	}
+	if e.Log != log || e.Seq != seq {
+		return Entry{}, damaged(key, "the entry belongs to %s %d", e.Log, e.Seq)
+	}
+	return e, nil
+}
+
+// link checks that e follows prev.
+func link(prev, e Entry, key string) error {
+	if e.Prev != prev.Hash {
+		return damaged(key, "the entry does not follow the one before: it names %.12s, that one has %.12s", e.Prev, prev.Hash)
+	}
+	if e.Epoch < prev.Epoch {
+		return damaged(key, "the epoch falls from %d to %d", prev.Epoch, e.Epoch)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+// Package lake knows where everything lies in a lake and what the entries of its batches say.
+//
+// The layout and the entry bodies are the stored format that docs/storage-format.md specifies; a change here
+// is a change of that document and, when older programs could misread it, of Format.
+package lake
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/journal"
+	"github.com/omoflow/omoflow/internal/objstore"
+)
+
+// Format is the lake format this program writes; it opens no later one.
+const Format = 1
+
+// rootKey is the object that makes a bucket a lake.
+const rootKey = "lake.json"
+
+// Lake is an opened lake.
+type Lake struct {
+	Bucket objstore.Bucket
+	ID     string // random, given once; tells copies of one lake from other lakes
+	Format int
+	Writer string // names this process in journal entries; empty means host and process
+}
+
+type rootFile struct {
+	Format int    `json:"format"`
+	ID     string `json:"id"`
+}
+
+// Create makes b a lake, or opens the lake that it is already.
+func Create(ctx context.Context, b objstore.Bucket) (*Lake, error) {
+	if l, err := Open(ctx, b); err == nil || !errors.Is(err, objstore.ErrNotFound) {
+		return l, err
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails since Go 1.24
+	data, err := json.Marshal(rootFile{Format: Format, ID: hex.EncodeToString(id[:])})
+	if err != nil {
+		return nil, fmt.Errorf("create the lake: %w", err)
+	}
+	_, err = b.PutIfAbsent(ctx, rootKey, objstore.Bytes(append(data, '\n')), objstore.PutOptions{})
+	if err != nil && !errors.Is(err, objstore.ErrExists) && !errors.Is(err, objstore.ErrUnknownOutcome) {
+		return nil, fmt.Errorf("create the lake: %w", err)
+	}
+	return Open(ctx, b)
+}
+
+// Open opens a lake. A bucket that is none is fault.Usage and objstore.ErrNotFound; a later format is
+// fault.Usage.
+func Open(ctx context.Context, b objstore.Bucket) (*Lake, error) {
+	raw, err := objstore.ReadAll(ctx, b, rootKey, 1<<16)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return nil, fault.Wrap(err, fault.Usage, "no_lake", b.URL(), "run omoflow init, or correct lake: in omoflow.yaml", "there is no lake here")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var root rootFile
+	if err := json.Unmarshal(raw, &root); err != nil || root.Format < 1 || root.ID == "" {
+		return nil, fault.Wrap(err, fault.Damaged, "lake_damaged", rootKey, "restore lake.json from a backup", "this does not describe a lake")
+	}
+	if root.Format > Format {
+		return nil, fault.New(fault.Usage, "newer_format", rootKey, "run a newer omoflow", "the lake has format %d, this omoflow knows %d", root.Format, Format)
+	}
+	return &Lake{Bucket: b, ID: root.ID, Format: root.Format}, nil
+}
+
+func (l *Lake) log(name string) *journal.Log {
+	return journal.Open(l.Bucket, name, journal.Options{Writer: l.Writer})
+}
+
+// StreamLog is the log of the batches of one feed of a source.
+func (l *Lake) StreamLog(source, feed string) *journal.Log {
+	return l.log(streamLogs + Encode(source) + "/" + Encode(feed))
+}
+
+// ReleaseLog is the log whose entries are releases.
+func (l *Lake) ReleaseLog() *journal.Log { return l.log("release") }
+
+// DecisionLog is the log of what people decided.
+func (l *Lake) DecisionLog() *journal.Log { return l.log("decision") }
+
+// AuditLog is the log of who saw and did what.
+func (l *Lake) AuditLog() *journal.Log { return l.log("audit") }
+
+// PutJSON stores v as indented JSON when the key is free. It serves objects beside the journal.
+func PutJSON(ctx context.Context, b objstore.Bucket, key string, v any) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode %s: %w", key, err)
+	}
+	_, err := objstore.PutOrSame(ctx, b, key, objstore.Bytes(buf.Bytes()), objstore.PutOptions{})
+	return err
+}
