@@ -1,0 +1,148 @@
+/*
+about: The articles that sell best online in a period, with what the stores sell of them and how many stores have them available now.
+owner: inventory
+kind: partition
+grain: [period_type, period_start, rank]
+partition: month(period_end)
+inputs:
+  sales.order_line: window(1)
+  inventory.position: all
+columns:
+  period_type: {type: VARCHAR, about: "week or month"}
+  period_start: {type: DATE, about: "first business date"}
+  period_end: {type: DATE, about: "last business date"}
+  rank: {type: BIGINT, about: "1 sells most units online"}
+  sku: {type: VARCHAR, about: "article"}
+  product_name: {type: VARCHAR, about: "name on the lines"}
+  category: {type: VARCHAR, about: "category on the lines"}
+  currency_code: {type: VARCHAR, about: "home currency"}
+  online_unit_qty: {type: "DECIMAL(38,3)", about: "units sold online"}
+  online_net_amount: {type: "DECIMAL(38,4)", unit: currency_code, about: "net sales online, refunds not deducted"}
+  store_unit_qty: {type: "DECIMAL(38,3)", about: "units sold in stores"}
+  stocked_location_qty: {type: BIGINT, about: "locations with a stock record of the article as of the release"}
+  available_location_qty: {type: BIGINT, about: "of those, locations with units available"}
+  available_qty: {type: "DECIMAL(38,3)", about: "units available at all locations"}
+checks: [unique_grain]
+*/
+WITH order_line AS (
+    SELECT * FROM {{ref "sales.order_line"}}
+),
+position AS (
+    SELECT * FROM {{ref "inventory.position"}}
+),
+daily AS (
+    SELECT
+        business_date,
+        sku,
+        min(product_name) AS product_name,
+        min(category) AS category,
+        CAST(coalesce(sum(unit_qty) FILTER (WHERE channel = 'online'), 0) AS DECIMAL(38,3)) AS online_unit_qty,
+        CAST(coalesce(sum(home_net_amount) FILTER (WHERE channel = 'online'), 0) AS DECIMAL(38,4)) AS online_net_amount,
+        CAST(coalesce(sum(unit_qty) FILTER (WHERE channel <> 'online'), 0) AS DECIMAL(38,3)) AS store_unit_qty
+    FROM order_line
+    WHERE is_sale
+      AND sku IS NOT NULL
+      AND coalesce(line_kind, 'product') = 'product'
+    GROUP BY business_date, sku
+),
+dated AS (
+    SELECT
+        'week' AS period_type,
+        {{trunc_date "week" "business_date"}} AS period_start,
+        {{add_days (trunc_date "week" "business_date") "6"}} AS period_end,
+        sku,
+        product_name,
+        category,
+        online_unit_qty,
+        online_net_amount,
+        store_unit_qty
+    FROM daily
+    UNION ALL
+    SELECT
+        'month' AS period_type,
+        {{trunc_date "month" "business_date"}} AS period_start,
+        {{month_end "business_date"}} AS period_end,
+        sku,
+        product_name,
+        category,
+        online_unit_qty,
+        online_net_amount,
+        store_unit_qty
+    FROM daily
+),
+summed AS (
+    SELECT
+        period_type,
+        period_start,
+        period_end,
+        sku,
+        min(product_name) AS product_name,
+        min(category) AS category,
+        sum(online_unit_qty) AS online_unit_qty,
+        sum(online_net_amount) AS online_net_amount,
+        sum(store_unit_qty) AS store_unit_qty
+    FROM dated
+    GROUP BY period_type, period_start, period_end, sku
+    HAVING sum(online_unit_qty) > 0
+),
+ranked AS (
+    SELECT
+        period_type,
+        period_start,
+        period_end,
+        ROW_NUMBER() OVER (PARTITION BY period_type, period_start ORDER BY online_unit_qty DESC, online_net_amount DESC, sku) AS rank,
+        sku,
+        product_name,
+        category,
+        online_unit_qty,
+        online_net_amount,
+        store_unit_qty
+    FROM summed
+),
+stocked AS (
+    SELECT
+        sku,
+        count(*) AS stocked_location_qty,
+        count(*) FILTER (WHERE available_qty > 0) AS available_location_qty,
+        sum(available_qty) AS available_qty
+    FROM position
+    GROUP BY sku
+),
+final AS (
+    SELECT
+        ranked.period_type,
+        ranked.period_start,
+        ranked.period_end,
+        ranked.rank,
+        ranked.sku,
+        ranked.product_name,
+        ranked.category,
+        '{{config "home_currency"}}' AS currency_code,
+        CAST(ranked.online_unit_qty AS DECIMAL(38,3)) AS online_unit_qty,
+        CAST(ranked.online_net_amount AS DECIMAL(38,4)) AS online_net_amount,
+        CAST(ranked.store_unit_qty AS DECIMAL(38,3)) AS store_unit_qty,
+        coalesce(stocked.stocked_location_qty, 0) AS stocked_location_qty,
+        coalesce(stocked.available_location_qty, 0) AS available_location_qty,
+        CAST(coalesce(stocked.available_qty, 0) AS DECIMAL(38,3)) AS available_qty
+    FROM ranked
+    LEFT JOIN stocked
+        ON stocked.sku = ranked.sku
+    WHERE ranked.rank <= 30
+)
+SELECT
+    period_type,
+    period_start,
+    period_end,
+    rank,
+    sku,
+    product_name,
+    category,
+    currency_code,
+    online_unit_qty,
+    online_net_amount,
+    store_unit_qty,
+    stocked_location_qty,
+    available_location_qty,
+    available_qty
+FROM final
+ORDER BY period_type, period_start, rank
