@@ -1,0 +1,350 @@
+// Package profile reads files that people and tills export: a profile, written in YAML, maps one file layout to
+// canonical streams. The package detects encoding and delimiter, finds the header, cuts records and turns cell text
+// into exact canonical text. It is pure Go: no storage, no SQL engine.
+package profile
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/retail"
+	"github.com/omoflow/omoflow/internal/strictyaml"
+)
+
+// Profile maps one file layout to canonical streams. Zero values mean: detect it.
+type Profile struct {
+	Name       string            `yaml:"profile"`
+	About      string            `yaml:"about"`
+	Format     string            `yaml:"format"`    // auto, csv, xlsx, jsonl
+	Encoding   string            `yaml:"encoding"`  // auto, utf-8, utf-16, gb18030, windows-1252
+	Delimiter  string            `yaml:"delimiter"` // auto, tab or one character
+	Sheet      string            `yaml:"sheet"`     // XLSX: name or number from 1; empty is the first visible
+	Records    string            `yaml:"records"`   // JSON: path of the array that holds the records
+	Explode    []string          `yaml:"explode"`   // JSON: arrays of a record of which each element makes one
+	Header     Header            `yaml:"header"`
+	Ignore     []Rule            `yaml:"ignore"`  // rows that are not records: totals, page heads
+	StopAt     []Rule            `yaml:"stop_at"` // nothing from this row on is a record
+	Nulls      []string          `yaml:"nulls"`   // texts that mean empty, besides the empty text
+	Columns    map[string]Column `yaml:"columns"` // name used below -> where it comes from
+	Fill       Fill              `yaml:"fill"`    // cells that are written on the first row of a group only
+	Dates      Dates             `yaml:"dates"`
+	Numbers    Numbers           `yaml:"numbers"`
+	Constants  map[string]string `yaml:"constants"`  // canonical column -> value, for every stream that has it
+	Attributes string            `yaml:"attributes"` // unmapped (default), all or none
+	Streams    map[string]Stream `yaml:"streams"`
+
+	file string // for messages
+	text string // the YAML, for positions and the mapping version
+}
+
+// Header says where the header row is.
+type Header struct {
+	SearchRows int      `yaml:"search_rows"` // default 30
+	Names      []string `yaml:"names"`       // the file has no header row: these are its columns
+}
+
+// Rule matches a row by one cell.
+type Rule struct {
+	Column  string `yaml:"column"` // declared name, or position from 1
+	Matches string `yaml:"matches"`
+
+	pattern *regexp.Regexp
+}
+
+// Column is a source column: its names in the file, best first.
+type Column struct {
+	From     []string
+	Optional bool   // the file may lack it; then it is empty
+	Bad      string // "null": a cell that cannot be read is quarantined alone and the row stays
+}
+
+// Fill copies cells down: an empty cell of Columns takes the value of the row above while By stays the same.
+type Fill struct {
+	Columns []string `yaml:"columns"`
+	By      []string `yaml:"by"`
+}
+
+// Dates says how the file writes days and times.
+type Dates struct {
+	Order   string   `yaml:"order"`   // auto, ymd, mdy, dmy
+	Zone    string   `yaml:"zone"`    // IANA zone of times that carry none
+	Cutover string   `yaml:"cutover"` // HH:MM at which the business day changes
+	Formats []string `yaml:"formats"` // strptime patterns, tried before the known forms
+}
+
+// Numbers says which mark separates decimals: auto, "." or ",".
+type Numbers struct {
+	Decimal string `yaml:"decimal"`
+}
+
+// Stream maps records to one canonical stream.
+type Stream struct {
+	Where   string             `yaml:"where"`
+	OnePer  []string           `yaml:"one_per"`
+	Event   string             `yaml:"event"`
+	Version string             `yaml:"version"`
+	Columns map[string]Mapping `yaml:"columns"`
+}
+
+// Mapping fills one canonical column: a bare name, $capture, "= SQL" or auto.
+type Mapping struct {
+	Expr string
+	Agg  string // with one_per: first, sum, min, max, count
+	Bad  string // "null": see Column
+}
+
+// UnmarshalYAML reads the short form (one name), a list of names, or the full form.
+func (c *Column) UnmarshalYAML(decode func(any) error) error {
+	var one string
+	if decode(&one) == nil {
+		c.From = []string{one}
+		return nil
+	}
+	var many []string
+	if decode(&many) == nil {
+		c.From = many
+		return nil
+	}
+	var full struct {
+		From     names  `yaml:"from"`
+		Required *bool  `yaml:"required"`
+		Optional bool   `yaml:"optional"`
+		Bad      string `yaml:"bad"`
+	}
+	if err := decode(&full); err != nil {
+		return err
+	}
+	c.From, c.Bad = full.From, full.Bad
+	c.Optional = full.Optional || full.Required != nil && !*full.Required
+	return nil
+}
+
+type names []string
+
+// UnmarshalYAML reads one name or a list.
+func (n *names) UnmarshalYAML(decode func(any) error) error {
+	var one string
+	if decode(&one) == nil {
+		*n = names{one}
+		return nil
+	}
+	var many []string
+	err := decode(&many)
+	*n = many
+	return err
+}
+
+// UnmarshalYAML reads the short form (an expression) or the full form.
+func (m *Mapping) UnmarshalYAML(decode func(any) error) error {
+	var one string
+	if decode(&one) == nil {
+		m.Expr = one
+		return nil
+	}
+	var full struct {
+		Expr string `yaml:"expr"`
+		Agg  string `yaml:"agg"`
+		Bad  string `yaml:"bad"`
+	}
+	if err := decode(&full); err != nil {
+		return err
+	}
+	m.Expr, m.Agg, m.Bad = full.Expr, full.Agg, full.Bad
+	return nil
+}
+
+// Parse reads and checks a profile. name is the file's name in messages. Every error is a fault of kind Usage whose
+// subject is file:line:column.
+func Parse(name string, data []byte) (*Profile, error) {
+	p := &Profile{file: name, text: string(data)}
+	if err := strictyaml.Decode(name, 1, data, p); err != nil {
+		return nil, err
+	}
+	p.defaults()
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Text gives the profile as it was read; together with the feed's constants it makes the mapping version.
+func (p *Profile) Text() string { return p.text }
+
+func (p *Profile) defaults() {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&p.Format, "auto")
+	set(&p.Encoding, "auto")
+	set(&p.Delimiter, "auto")
+	set(&p.Dates.Order, "auto")
+	set(&p.Dates.Cutover, "00:00")
+	set(&p.Numbers.Decimal, "auto")
+	set(&p.Attributes, "unmapped")
+	if p.Header.SearchRows == 0 {
+		p.Header.SearchRows = 30
+	}
+}
+
+var cutoverPattern = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+
+func (p *Profile) check() error {
+	oneOf := func(at, value string, allowed ...string) error {
+		path := strings.Split(at, ".")
+		key := path[len(path)-1]
+		if slices.Contains(allowed, value) {
+			return nil
+		}
+		hint := "write one of " + strings.Join(allowed, ", ")
+		if near := fault.Nearest(value, allowed); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return p.bad("invalid_value", hint, path, "%s: %q is not known", key, value)
+	}
+	if p.Name == "" {
+		return p.bad("missing_key", "write `profile: <name>`", nil, "the profile has no name")
+	}
+	for _, err := range []error{
+		oneOf("format", p.Format, "auto", "csv", "xlsx", "jsonl"),
+		oneOf("encoding", p.Encoding, "auto", "utf-8", "utf-16", "gb18030", "windows-1252"),
+		oneOf("attributes", p.Attributes, "unmapped", "all", "none"),
+		oneOf("dates.order", p.Dates.Order, "auto", "ymd", "mdy", "dmy"),
+		oneOf("numbers.decimal", p.Numbers.Decimal, "auto", ".", ","),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if d := p.Delimiter; d != "auto" && d != "tab" && len(d) != 1 {
+		return p.bad("invalid_value", `write auto, tab, or one character such as ";"`, []string{"delimiter"}, "delimiter: %q is not one character", d)
+	}
+	if _, err := time.LoadLocation(p.Dates.Zone); err != nil {
+		return p.bad("unknown_zone", "write an IANA name such as Asia/Shanghai", []string{"dates", "zone"}, "%q is not a time zone", p.Dates.Zone)
+	}
+	if !cutoverPattern.MatchString(p.Dates.Cutover) {
+		return p.bad("invalid_value", "write HH:MM", []string{"dates", "cutover"}, "cutover: %q is not a time of day", p.Dates.Cutover)
+	}
+	if len(p.Streams) == 0 {
+		return p.bad("missing_key", "map at least one canonical stream under `streams`", nil, "the profile maps no stream")
+	}
+	for _, check := range []func() error{p.checkColumns, p.checkRules, p.checkConstants, p.checkStreams} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Profile) checkColumns() error {
+	for _, name := range sorted(p.Columns) {
+		c := p.Columns[name]
+		if !identifier.MatchString(name) {
+			return p.bad("invalid_name", "use lower-case letters, digits and _", []string{"columns", name}, "%q is not a column name", name)
+		}
+		if len(c.From) == 0 {
+			return p.bad("missing_key", "write the column's name in the file", []string{"columns", name}, "column %q comes from nothing", name)
+		}
+		if c.Bad != "" && c.Bad != "null" {
+			return p.bad("invalid_value", "write `bad: null`, or leave it out to refuse the row", []string{"columns", name, "bad"}, "bad: %q is not known", c.Bad)
+		}
+	}
+	for _, name := range append(slices.Clone(p.Fill.Columns), p.Fill.By...) {
+		if err := p.declared(name, []string{"fill"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Profile) checkRules() error {
+	for key, rules := range map[string][]Rule{"ignore": p.Ignore, "stop_at": p.StopAt} {
+		for i := range rules {
+			pattern, err := regexp.Compile(rules[i].Matches)
+			if err != nil || rules[i].Matches == "" {
+				return p.bad("invalid_pattern", "write a regular expression (RE2)", []string{key, rules[i].Matches}, "%s: %q is not a pattern", key, rules[i].Matches)
+			}
+			rules[i].pattern = pattern
+			if n, err := strconv.Atoi(rules[i].Column); err == nil && n > 0 {
+				continue
+			}
+			if err := p.declared(rules[i].Column, []string{key}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Profile) checkConstants() error {
+	for _, column := range sorted(p.Constants) {
+		var all []string
+		known := false
+		for name := range p.Streams {
+			stream, _ := retail.StreamNamed(name)
+			for _, c := range stream.Columns {
+				all = append(all, c.Name)
+				known = known || c.Name == column
+			}
+		}
+		if !known {
+			return p.bad("unknown_column", nearest(column, all, "the mapped streams have no such column"), []string{"constants", column}, "constant for unknown column %q", column)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) declared(name string, path []string) error {
+	if _, ok := p.Columns[name]; ok {
+		return nil
+	}
+	return p.bad("unknown_column", nearest(name, sorted(p.Columns), "declare it under `columns`"), append(path, name), "column %q is not declared under columns", name)
+}
+
+// bad makes a fault that points at the line of path in the YAML.
+func (p *Profile) bad(code, hint string, path []string, format string, args ...any) error {
+	line, column := locate(p.text, path)
+	return fault.New(fault.Usage, code, fmt.Sprintf("%s:%d:%d", p.file, line, column), hint, format, args...)
+}
+
+// locate finds the place of a path of keys in YAML text: each key is searched after the one before it.
+func locate(text string, path []string) (line, column int) {
+	at := 0
+	for _, key := range path {
+		pattern := regexp.MustCompile(`(?m)(^|[\s{,\["'])` + regexp.QuoteMeta(key) + `($|["'\s:,\]}])`)
+		if found := pattern.FindStringIndex(text[at:]); found != nil {
+			at += found[0]
+			for at < len(text) && !strings.HasPrefix(text[at:], key) {
+				at++
+			}
+		} else if i := strings.Index(text[at:], key); i >= 0 {
+			at += i
+		}
+	}
+	before := text[:at]
+	return strings.Count(before, "\n") + 1, at - strings.LastIndexByte(before, '\n')
+}
+
+func nearest(name string, candidates []string, otherwise string) string {
+	if near := fault.Nearest(name, candidates); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return otherwise
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+var identifier = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
