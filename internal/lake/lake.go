@@ -66,7 +66,11 @@ func Open(ctx context.Context, b objstore.Bucket) (*Lake, error) {
 		return nil, err
 	}
 	var root rootFile
-	if err := json.Unmarshal(raw, &root); err != nil || root.Format < 1 || root.ID == "" {
+	err = json.Unmarshal(raw, &root)
+	if err == nil && (root.Format < 1 || root.ID == "") {
+		err = errors.New("format or id is missing")
+	}
+	if err != nil {
 		return nil, fault.Wrap(err, fault.Damaged, "lake_damaged", rootKey, "restore lake.json from a backup", "this does not describe a lake")
 	}
 	if root.Format > Format {

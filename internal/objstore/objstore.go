@@ -166,3 +166,9 @@ func sameSize(ctx context.Context, b Bucket, key string, size int64) error {
 	}
 	return nil
 }
+
+// ChecksumProber is a Bucket that can show whether the store itself refuses damaged bytes.
+type ChecksumProber interface {
+	// PutWrongChecksum sends bytes with a hash of others and returns ErrChecksum when the store refused them.
+	PutWrongChecksum(ctx context.Context, key string) error
+}

@@ -88,7 +88,11 @@ func (b *Bucket) publish(key, file, digest string) (objstore.Info, error) {
 		if err := b.makeDir(filepath.Dir(b.path(key))); err != nil {
 			return objstore.Info{}, classify(key, "write", err)
 		}
-		err := os.Link(file, b.path(key))
+		info, err := os.Lstat(file) // the same file as the object, which may be gone again at once
+		if err != nil {
+			return objstore.Info{}, fmt.Errorf("put %s: %w", key, err)
+		}
+		err = os.Link(file, b.path(key))
 		if errors.Is(err, fs.ErrNotExist) && attempt < 100 {
 			continue // a concurrent delete removed the directory it had emptied
 		}
@@ -98,17 +102,13 @@ func (b *Bucket) publish(key, file, digest string) (objstore.Info, error) {
 		if err != nil {
 			return objstore.Info{}, classify(key, "write", err)
 		}
-		return b.sealed(key, digest)
+		return b.sealed(key, info, digest)
 	}
 }
 
 // sealed brings the new name to the disk and describes the object.
-func (b *Bucket) sealed(key, digest string) (objstore.Info, error) {
+func (b *Bucket) sealed(key string, info fs.FileInfo, digest string) (objstore.Info, error) {
 	if err := syncDir(filepath.Dir(b.path(key))); err != nil {
-		return objstore.Info{}, fmt.Errorf("%s: %w: %w", key, objstore.ErrUnknownOutcome, err)
-	}
-	info, err := os.Lstat(b.path(key))
-	if err != nil {
 		return objstore.Info{}, fmt.Errorf("%s: %w: %w", key, objstore.ErrUnknownOutcome, err)
 	}
 	stored := describe(key, info)
@@ -162,10 +162,14 @@ func (b *Bucket) PutIfMatch(ctx context.Context, key, etag string, body objstore
 	if err := os.Chtimes(temp, stamp, stamp); err != nil {
 		return objstore.Info{}, classify(key, "write", err)
 	}
+	info, err := os.Lstat(temp)
+	if err != nil {
+		return objstore.Info{}, classify(key, "write", err)
+	}
 	if err := os.Rename(temp, b.path(key)); err != nil {
 		return objstore.Info{}, classify(key, "write", err)
 	}
-	return b.sealed(key, digest)
+	return b.sealed(key, info, digest)
 }
 
 // lock takes the directory's write lock; the kernel releases it when the process dies.
