@@ -25,11 +25,19 @@ type suite struct {
 	b   objstore.Bucket
 }
 
+// Without names clauses that a server is known not to keep, and why.
+type Without map[string]string
+
 // Run proves the contract. open gives an empty bucket; buckets of different calls do not see each other.
-func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
+func Run(t *testing.T, open func(t *testing.T) objstore.Bucket, without ...Without) {
 	for _, group := range [][]test{putTests(), matchTests(), readTests(), listTests(), keyTests(), bodyTests()} {
 		for _, clause := range group {
 			t.Run(clause.name, func(t *testing.T) {
+				for _, known := range without {
+					if why, ok := known[clause.name]; ok {
+						t.Skip(why)
+					}
+				}
 				clause.run(&suite{T: t, ctx: t.Context(), b: open(t)})
 			})
 		}

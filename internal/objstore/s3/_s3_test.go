@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 
@@ -43,33 +43,36 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	stop, err := serve(dir)
-	if err != nil {
+	if err := serve(dir); err != nil {
 		fmt.Fprintln(os.Stderr, "embedded S3 server:", err)
 		return 1
 	}
-	defer stop()
 	return m.Run()
 }
 
-func serve(dir string) (stop func(), err error) {
+// serve starts the server, which ends with the process: a shutdown would wait for idle connections.
+func serve(dir string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	address := listener.Addr().String()
 	if err := listener.Close(); err != nil {
-		return nil, err
+		return err
 	}
 	data, sidecar := dir+"/data", dir+"/sidecar"
 	if err := errors.Join(os.Mkdir(data, 0o755), os.Mkdir(sidecar, 0o755)); err != nil {
-		return nil, err
+		return err
 	}
-	backend, err := posix.New(data, posix.PosixOpts{SideCarDir: sidecar, Concurrency: 64})
+	attributes, err := meta.NewSideCar(sidecar)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	backend, err := posix.New(data, attributes, posix.PosixOpts{SideCarDir: sidecar, Concurrency: 64})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
 	done := make(chan error, 1)
 	go func() {
 		done <- embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
@@ -83,17 +86,15 @@ func serve(dir string) (stop func(), err error) {
 	})
 	for range 100 {
 		if _, err = client.CreateBucket(ctx, &awss3.CreateBucketInput{Bucket: awssdk.String("lake")}); err == nil {
-			return func() { cancel(); <-done }, nil
+			return nil
 		}
 		select {
 		case err := <-done:
-			cancel()
-			return nil, err
+			return err
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	cancel()
-	return nil, err
+	return err
 }
 
 // open gives an empty folder of the embedded server, or of the one OMOFLOW_TEST_S3 names.
@@ -122,7 +123,9 @@ func openAt(t *testing.T, endpoint string, change func(*s3.Options)) *s3.Bucket 
 }
 
 func TestContract(t *testing.T) {
-	objstoretest.Run(t, func(t *testing.T) objstore.Bucket { return open(t) })
+	objstoretest.Run(t, func(t *testing.T) objstore.Bucket { return open(t) }, objstoretest.Without{
+		"match/counter loses no step": "versitygw on a directory compares and replaces in two steps",
+	})
 }
 
 // TestContractOfARealServer runs the contract on the bucket that OMOFLOW_TEST_S3 names, as in
@@ -150,5 +153,3 @@ func TestContractOfARealServer(t *testing.T) {
 		return b
 	})
 }
-
-var _ http.RoundTripper = (*http.Transport)(nil)
