@@ -169,7 +169,8 @@ func (p *Profile) expression(expr string, n slot, s *slots, path []string) (sql,
 	isCapture := strings.HasPrefix(expr, "$") && identifier.MatchString(strings.ToLower(expr[1:]))
 	switch {
 	case isColumn:
-		n.columns, n.nullBad = []string{expr}, c.Bad == "null" || n.nullBad
+		n.columns = []string{expr}
+		n.nullBad = (c.Bad == "null" || n.nullBad) && n.required == ""
 	case isCapture:
 		n.columns = []string{expr}
 	case identifier.MatchString(strings.ToLower(expr)):
@@ -272,13 +273,19 @@ func (p *Profile) inheritEvents(plan *Plan) error {
 // SlotColumns lists the columns of the normalised records, in order.
 func (p *Plan) SlotColumns() []SlotColumn {
 	columns := []SlotColumn{{FileColumn, "INTEGER"}, {RowColumn, "BIGINT"}}
+	var last []SlotColumn
 	for i, s := range p.slots {
+		if s.kind == hashSlot {
+			// The writer of a file completes it with the occurrence, so it stands behind everything else.
+			last = append(last, SlotColumn{slotName(i), s.typ})
+			continue
+		}
 		columns = append(columns, SlotColumn{slotName(i), s.typ})
 		if s.kind == timeSlot {
 			columns = append(columns, SlotColumn{slotName(i) + InstantSuffix, "TIMESTAMP"})
 		}
 	}
-	return append(columns, SlotColumn{AttributesColumn, "VARCHAR"})
+	return append(append(columns, SlotColumn{AttributesColumn, "VARCHAR"}), last...)
 }
 
 // IsTime tells whether a slot name is a time slot: it then has an instant twin.

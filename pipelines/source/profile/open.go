@@ -1,0 +1,190 @@
+package profile
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Limits bound what a compressed file may become.
+type Limits struct {
+	Bytes   int64 // after decompression; 0 is 64 GiB
+	Ratio   int64 // decompressed to delivered, beyond the first 64 MiB; 0 is 2000
+	Entries int   // of a zip; 0 is 10,000
+}
+
+func (l Limits) filled() Limits {
+	if l.Bytes == 0 {
+		l.Bytes = 64 << 30
+	}
+	if l.Ratio == 0 {
+		l.Ratio = 2000
+	}
+	if l.Entries == 0 {
+		l.Entries = 10000
+	}
+	return l
+}
+
+// RefusedFile is a whole file that cannot be read with certainty. Nothing of it is used.
+type RefusedFile struct {
+	Code    string
+	Line    int64 // 0 when it is not about a line
+	Message string
+	Hint    string
+}
+
+// Error gives the message and the next step.
+func (r *RefusedFile) Error() string {
+	if r.Hint == "" {
+		return r.Message
+	}
+	return r.Message + "; " + r.Hint
+}
+
+func refuse(code, hint, format string, args ...any) *RefusedFile {
+	return &RefusedFile{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+const freeBytes = 64 << 20
+
+// limited refuses a stream that outgrows its limits and tells a truncated one from an ended one.
+type limited struct {
+	r          io.Reader
+	read, size int64
+	limits     Limits
+	packed     bool
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	l.read += int64(n)
+	switch {
+	case !l.packed:
+	case l.read > l.limits.Bytes:
+		return n, refuse("too_large", "raise the limit or split the file", "decompresses to more than %d bytes", l.limits.Bytes)
+	case l.read > freeBytes && l.read > l.size*l.limits.Ratio:
+		return n, refuse("decompression_bomb", "check where the file comes from", "decompresses to more than %d times its size", l.limits.Ratio)
+	case err != nil && err != io.EOF:
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return n, refuse("truncated", "deliver the file again, whole", "the compressed data ends too early")
+		}
+		return n, refuse("damaged", "deliver the file again", "the compressed data is damaged: %v", err)
+	}
+	return n, err
+}
+
+// opened is a delivered file, decompressed.
+type opened struct {
+	*bufio.Reader
+	close []func() error
+	xlsx  *zip.Reader // set instead of the stream for a workbook
+	size  int64
+	path  string
+}
+
+func (o *opened) Close() error {
+	var first error
+	for i := len(o.close) - 1; i >= 0; i-- {
+		if err := o.close[i](); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+const sampleBytes = 256 << 10
+
+// openPath opens a delivered file by what its bytes are, whatever its name says.
+func openPath(path string, limits Limits) (*opened, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{close: []func() error{file.Close}, path: path}
+	fail := func(err error) (*opened, error) {
+		o.Close()
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	o.size = info.Size()
+	head := make([]byte, 8)
+	n, _ := io.ReadFull(file, head)
+	head = head[:n]
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fail(err)
+	}
+	var stream io.Reader = file
+	packed := true
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(bufio.NewReaderSize(file, 1<<16))
+		if err != nil {
+			return fail(refuse("truncated", "deliver the file again, whole", "the gzip header is incomplete"))
+		}
+		stream = z
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return fail(refuse("damaged", "deliver the file again", "the zstd header is damaged"))
+		}
+		o.close = append(o.close, func() error { z.Close(); return nil })
+		stream = z
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")):
+		inner, err := o.openZip(file, limits.filled())
+		if err != nil {
+			return fail(err)
+		}
+		if o.xlsx != nil {
+			return o, nil
+		}
+		stream = inner
+	case bytes.HasPrefix(head, []byte{0xD0, 0xCF, 0x11, 0xE0}):
+		return fail(refuse("old_excel", "save it as .xlsx or CSV", "is an Excel 97 workbook or an encrypted one"))
+	default:
+		packed = false
+	}
+	o.Reader = bufio.NewReaderSize(&limited{r: stream, size: max(o.size, 1), limits: limits.filled(), packed: packed}, sampleBytes)
+	return o, nil
+}
+
+// openZip opens the one data file of an archive, or notes that the archive is a workbook.
+func (o *opened) openZip(file *os.File, limits Limits) (io.Reader, error) {
+	archive, err := zip.NewReader(file, o.size)
+	if err != nil {
+		return nil, refuse("truncated", "deliver the file again, whole", "the zip directory cannot be read")
+	}
+	if len(archive.File) > limits.Entries {
+		return nil, refuse("too_many_entries", "check where the file comes from", "the zip has %d entries", len(archive.File))
+	}
+	var data []*zip.File
+	for _, entry := range archive.File {
+		if entry.Name == "xl/workbook.xml" {
+			o.xlsx = archive
+			return nil, nil
+		}
+		if !strings.HasSuffix(entry.Name, "/") && !strings.HasPrefix(entry.Name, "__MACOSX/") && !strings.HasSuffix(entry.Name, ".DS_Store") {
+			data = append(data, entry)
+		}
+	}
+	if len(data) != 1 {
+		return nil, refuse("zip_not_one_file", "unpack it, or deliver one file per zip", "the zip holds %d files", len(data))
+	}
+	inner, err := data[0].Open()
+	if err != nil {
+		return nil, refuse("damaged", "deliver the file again", "the zip entry cannot be read: %v", err)
+	}
+	o.close = append(o.close, inner.Close)
+	return inner, nil
+}

@@ -1,0 +1,509 @@
+package profile
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Refusal is a record, or one value of it, that is not used; or a whole file.
+type Refusal struct {
+	Kind    string // row, value or file
+	Row     int64  // record of the file, from 1; 0 for a file
+	Line    int64  // physical line, from 1
+	Column  string // as the file names it
+	Code    string
+	Message string
+	Raw     string // the record's text as delivered (decoded); the cell's for a value
+}
+
+// maxRaw bounds the text kept of one refused record.
+const maxRaw = 8 << 10
+
+// decision is how a file writes days and numbers.
+type decision struct {
+	order   dateOrder
+	decimal byte
+}
+
+// row is a record as a reader cut it.
+type row struct {
+	cells [][]byte
+	attrs []byte // JSON readers fill it themselves
+	raw   []byte
+	line  int64
+	bad   *reason
+}
+
+// binding is a plan bound to one file's header and name.
+type binding struct {
+	plan     *Plan
+	decision decision
+	header   []string
+	exact    bool // every record must have as many cells as the header
+	slots    []boundSlot
+	hash     bool
+	hashed   []int
+	attrs    []attribute
+	rules    [2][]boundRule // ignore, stop
+	fill, by []int
+	nulls    []string
+	zone     *time.Location
+	dates    dates
+}
+
+type boundSlot struct {
+	slot
+	scale   int
+	at      [2]int    // cell indices, -1 is absent
+	fixed   [2][]byte // values of captures
+	isFixed bool
+	name    string // of the column, for messages
+}
+
+type attribute struct {
+	prefix []byte // "name":
+	at     int
+}
+
+type boundRule struct {
+	at      int
+	pattern *regexp.Regexp
+}
+
+// bind resolves columns to cells.
+func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map[string]string, d decision) *binding {
+	b := &binding{plan: p, decision: d, header: header, exact: exact, nulls: p.Profile.Nulls}
+	b.zone, _ = time.LoadLocation(p.Profile.Dates.Zone) // checked when the profile was parsed
+	b.dates = dates{order: d.order, formats: p.Profile.Dates.Formats}
+	used := p.used()
+	for _, s := range p.slots {
+		if s.kind == hashSlot {
+			b.hash = true
+			continue
+		}
+		bound := boundSlot{slot: s, at: [2]int{-1, -1}, name: strings.Join(s.columns, ", ")}
+		if i := strings.IndexByte(s.typ, ','); s.kind == numberSlot && i > 0 {
+			bound.scale, _ = strconv.Atoi(strings.TrimSuffix(s.typ[i+1:], ")"))
+		}
+		for i, c := range s.columns {
+			if capture, ok := strings.CutPrefix(c, "$"); ok && capture != "part" {
+				bound.fixed[i], bound.isFixed = []byte(captures[capture]), true
+				continue
+			}
+			if j, ok := at[c]; ok {
+				bound.at[i] = j
+				if j >= 0 && j < len(header) && i == 0 {
+					bound.name = header[j]
+				}
+			}
+		}
+		b.slots = append(b.slots, bound)
+	}
+	taken := map[int]bool{}
+	for name, i := range at {
+		taken[i] = taken[i] || used[name]
+		if i >= 0 && used[name] && !slices.Contains(b.hashed, i) {
+			b.hashed = append(b.hashed, i)
+		}
+	}
+	slices.Sort(b.hashed)
+	names := unique(header)
+	order := make([]int, len(names))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(x, y int) int { return strings.Compare(names[x], names[y]) })
+	for _, i := range order {
+		if mode := p.Profile.Attributes; mode == "none" || mode == "unmapped" && taken[i] || names[i] == "" {
+			continue
+		}
+		b.attrs = append(b.attrs, attribute{append(appendJSON(nil, []byte(names[i])), ':'), i})
+	}
+	for i, rules := range [][]Rule{p.Profile.Ignore, p.Profile.StopAt} {
+		for _, r := range rules {
+			n, err := strconv.Atoi(r.Column)
+			if n--; err != nil {
+				n = at[r.Column]
+			}
+			b.rules[i] = append(b.rules[i], boundRule{n, r.pattern})
+		}
+	}
+	for _, name := range p.Profile.Fill.Columns {
+		b.fill = append(b.fill, at[name])
+	}
+	for _, name := range p.Profile.Fill.By {
+		b.by = append(b.by, at[name])
+	}
+	return b
+}
+
+var totalWords = regexp.MustCompile(`(?i)^(合\s*计|总\s*计|小\s*计|本页合计|grand total|sub-?total|total|totals|summe|gesamt|gesamtsumme|summary)\s*[:：]?$`)
+
+// worker converts the records of one chunk.
+type worker struct {
+	*binding
+	part     *part
+	scratch  []byte
+	json     []byte
+	cells    [][]byte
+	previous [][]byte // fill: the record above, copied
+}
+
+// part is the outcome of one chunk.
+type part struct {
+	out      []byte // accepted records, without file and row number
+	marks    []mark
+	hashes   []uint64
+	records  int64
+	ignored  int64
+	stop     int64 // record at which records end, 0: none
+	refusals []Refusal
+	evidence Evidence
+	breaks   bool // a text holds a line break
+	err      error
+}
+
+// mark is the end of an accepted record in out.
+type mark struct {
+	end    int
+	record int64
+}
+
+func (w *worker) matches(rules []boundRule, cells [][]byte) bool {
+	for _, r := range rules {
+		if r.at >= 0 && r.at < len(cells) && r.pattern.Match(cells[r.at]) {
+			return true
+		}
+	}
+	return false
+}
+
+// record converts one record; a blank one is none.
+func (w *worker) record(r row) {
+	if blank(r.cells) && r.bad == nil && len(r.attrs) == 0 {
+		return
+	}
+	p := w.part
+	p.records++
+	if p.stop > 0 || w.matches(w.rules[1], r.cells) {
+		if p.stop == 0 {
+			p.stop = p.records
+		}
+		p.ignored++
+		return
+	}
+	if w.matches(w.rules[0], r.cells) {
+		p.ignored++
+		return
+	}
+	if why := w.shape(r); why != nil {
+		w.refuse("row", r, "", r.raw, why)
+		return
+	}
+	if len(w.fill) > 0 {
+		w.fillDown(r.cells)
+	}
+	start, values := len(p.out), len(p.refusals)
+	for i := range w.slots {
+		s := &w.slots[i]
+		if why := w.value(s, r.cells); why != nil {
+			if !s.nullBad {
+				p.out, p.refusals = p.out[:start], p.refusals[:values]
+				w.refuse("row", r, s.name, r.raw, why)
+				return
+			}
+			cell, _ := s.cell(0, r.cells)
+			w.refuse("value", r, s.name, cell, why)
+			if s.kind == timeSlot {
+				p.out = append(p.out, '\t')
+			}
+		}
+		p.out = append(p.out, '\t')
+	}
+	w.attributes(r)
+	if w.hash {
+		p.hashes = append(p.hashes, w.hashOf(r))
+	}
+	p.marks = append(p.marks, mark{len(p.out), p.records})
+}
+
+// shape refuses records that are cut, shifted or totals.
+func (w *worker) shape(r row) *reason {
+	if r.bad != nil {
+		return r.bad
+	}
+	for _, c := range r.cells {
+		if len(c) > 0 {
+			if len(c) <= 32 && totalWords.Match(c) && !blankAfter(r.cells) {
+				return &reason{"total_row", "looks like a total; list it under ignore in the profile when it is one"}
+			}
+			break
+		}
+	}
+	if !w.exact {
+		return nil
+	}
+	if n := len(w.header); len(r.cells) < n {
+		return &reason{"short_row", fmt.Sprintf("has %d cells, the header %d", len(r.cells), n)}
+	} else if !blank(r.cells[n:]) {
+		return &reason{"extra_cells", fmt.Sprintf("has %d cells, the header %d", len(r.cells), n)}
+	}
+	return nil
+}
+
+// blankAfter tells a record of one word only: a heading, which other checks refuse by what it lacks.
+func blankAfter(cells [][]byte) bool {
+	n := 0
+	for _, c := range cells {
+		n += boolInt(len(c) > 0)
+	}
+	return n < 2
+}
+
+func (w *worker) refuse(kind string, r row, column string, raw []byte, why *reason) {
+	if len(raw) > maxRaw {
+		raw = raw[:maxRaw]
+	}
+	w.part.refusals = append(w.part.refusals, Refusal{
+		Kind: kind, Row: w.part.records, Line: r.line, Column: column, Code: why.code, Message: why.message,
+		Raw: strings.ToValidUTF8(strings.TrimRight(string(raw), "\r\n"), "?"),
+	})
+}
+
+// fillDown copies cells of the record above into empty ones while the group is the same.
+func (w *worker) fillDown(cells [][]byte) {
+	same := w.previous != nil
+	for _, i := range w.by {
+		same = same && i >= 0 && i < len(cells) && i < len(w.previous) && bytes.Equal(cells[i], w.previous[i])
+	}
+	for _, i := range w.fill {
+		if same && i >= 0 && i < len(cells) && i < len(w.previous) && len(cells[i]) == 0 {
+			cells[i] = w.previous[i]
+		}
+	}
+	kept := make([][]byte, len(cells))
+	for i := range cells {
+		kept[i] = bytes.Clone(cells[i])
+	}
+	w.previous = kept
+}
+
+func (s *boundSlot) cell(i int, cells [][]byte) ([]byte, bool) {
+	if s.fixed[i] != nil {
+		return s.fixed[i], true
+	}
+	if at := s.at[i]; at >= 0 && at < len(cells) {
+		return cells[at], true
+	}
+	return nil, false
+}
+
+func (w *worker) isNull(cell []byte) bool {
+	if len(cell) == 0 {
+		return true
+	}
+	for _, n := range w.nulls {
+		if string(cell) == n {
+			return true
+		}
+	}
+	return false
+}
+
+// value appends one slot's canonical text.
+func (w *worker) value(s *boundSlot, cells [][]byte) *reason {
+	p := w.part
+	cell, _ := s.cell(0, cells)
+	empty := w.isNull(cell)
+	var why *reason
+	switch {
+	case empty:
+		if s.kind == timeSlot {
+			p.out = append(p.out, '\t')
+		}
+	case s.kind == textSlot || s.kind == idSlot:
+		if len(cell) > 1 && cell[0] == '\'' && (cell[1] >= '0' && cell[1] <= '9' || bytes.IndexByte([]byte("=+-@"), cell[1]) >= 0) {
+			cell = cell[1:]
+		}
+		if s.kind == idSlot && looksScientific(cell) {
+			return &reason{"scientific_id", "is a code that a spreadsheet turned into a number: its digits are lost"}
+		}
+		if bytes.IndexByte(cell, 0) >= 0 {
+			return &reason{"control_character", "holds a NUL character"}
+		}
+		p.out = p.appendText(p.out, cell)
+	case s.kind == numberSlot || s.kind == intSlot:
+		scale := s.scale
+		digits := s.digits
+		if s.kind == intSlot {
+			scale, digits = 6, 18
+		}
+		before := len(p.out)
+		p.out, empty, why = number(p.out, cell, w.decision.decimal, digits, scale, &p.evidence)
+		if why == nil && s.kind == intSlot && !empty {
+			if i := bytes.IndexByte(p.out[before:], '.'); i >= 0 {
+				if len(bytes.Trim(p.out[before+i+1:], "0")) > 0 {
+					why = &reason{"bad_integer", "is not a whole number"}
+				}
+				p.out = p.out[:before+i]
+			}
+		}
+		if why != nil {
+			p.out = p.out[:before]
+		}
+	case s.kind == boolSlot:
+		var text string
+		text, empty, why = boolean(cell)
+		p.out = append(p.out, text...)
+	case isNothing(cell):
+		empty = true
+		if s.kind == timeSlot {
+			p.out = append(p.out, '\t')
+		}
+	default:
+		why = w.moment(s, cell, cells)
+	}
+	if why == nil && empty && s.required != "" {
+		return &reason{"missing_value", s.required + " is empty"}
+	}
+	return why
+}
+
+func (w *worker) moment(s *boundSlot, cell []byte, cells [][]byte) *reason {
+	p := w.part
+	m, why := w.dates.parse(cell, &p.evidence)
+	if why != nil {
+		return why
+	}
+	if s.kind == daySlot {
+		p.out = m.appendDay(p.out)
+		return nil
+	}
+	if second, ok := s.cell(1, cells); ok && !w.isNull(second) {
+		if !w.timeOfDay(second, &m) {
+			return errTime
+		}
+	}
+	if !m.zoned {
+		p.out = append(m.appendTime(p.out), '\t')
+		return nil
+	}
+	utc := m.utc()
+	local := time.Date(utc.year, time.Month(utc.month), utc.day, utc.hour, utc.minute, utc.second, utc.micro*1000, time.UTC).In(w.zone)
+	l := moment{local.Year(), int(local.Month()), local.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond() / 1000, true, 0, false}
+	p.out = append(l.appendTime(p.out), '\t')
+	p.out = utc.appendTime(p.out)
+	return nil
+}
+
+// timeOfDay reads HH:MM[:SS], HHMM, HHMMSS, or takes the time of a full date and time.
+func (w *worker) timeOfDay(text []byte, m *moment) bool {
+	s := strings.TrimSpace(fold(string(text)))
+	if len(s) == 4 || len(s) == 6 {
+		if strings.Trim(s, "0123456789") == "" {
+			n, _ := strconv.Atoi((s + "00")[:6])
+			m.hour, m.minute, m.second, m.timed = n/10000, n/100%100, n%100, true
+			return m.valid()
+		}
+	}
+	if clock(s, m, &w.part.evidence) {
+		return true
+	}
+	if full, ok := plainDate([]byte(s)); ok && full.timed {
+		m.hour, m.minute, m.second, m.timed = full.hour, full.minute, full.second, true
+		return true
+	}
+	return false
+}
+
+// appendText writes text as a cell of the normalised records.
+func (p *part) appendText(dst, text []byte) []byte {
+	plain := true
+	for _, c := range text {
+		if c == '"' || c == '\t' || c == '\n' || c == '\r' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return append(dst, text...)
+	}
+	dst = append(dst, '"')
+	for _, c := range text {
+		if c == '"' {
+			dst = append(dst, '"')
+		}
+		p.breaks = p.breaks || c == '\n' || c == '\r'
+		dst = append(dst, c)
+	}
+	return append(dst, '"')
+}
+
+// attributes appends the JSON object of the cells that the profile maps to nothing.
+func (w *worker) attributes(r row) {
+	p := w.part
+	if len(r.attrs) > 0 {
+		p.out = p.appendText(p.out, r.attrs)
+		return
+	}
+	w.json = w.json[:0]
+	for _, a := range w.attrs {
+		if a.at < len(r.cells) && len(r.cells[a.at]) > 0 {
+			if len(w.json) == 0 {
+				w.json = append(w.json, '{')
+			} else {
+				w.json = append(w.json, ',')
+			}
+			w.json = appendJSON(append(w.json, a.prefix...), r.cells[a.at])
+		}
+	}
+	if len(w.json) > 0 {
+		w.json = append(w.json, '}')
+		p.out = p.appendText(p.out, w.json)
+	}
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSON writes a JSON string; the same text gives the same bytes.
+func appendJSON(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c == '\r':
+			dst = append(dst, '\\', 'r')
+		case c == '\t':
+			dst = append(dst, '\\', 't')
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
+
+// hashOf is the content of the mapped cells: twins in one file are told apart by their occurrence.
+func (w *worker) hashOf(r row) uint64 {
+	h := uint64(14695981039346656037)
+	for _, i := range w.hashed {
+		if i < len(r.cells) {
+			for _, c := range r.cells[i] {
+				h = (h ^ uint64(c)) * 1099511628211
+			}
+		}
+		h = (h ^ 0x1f) * 1099511628211
+	}
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	return h ^ h>>33
+}
