@@ -99,7 +99,7 @@ func (s *sim) shopifyFiles(f *dayFacts) (due []*delivery) {
 	if len(orders) > 0 {
 		d := &delivery{path: fmt.Sprintf("shopify/orders-%s.csv", s.iso(f.day)), feed: "shopify/orders", records: lineCount(orders), facts: func(t *tally) { t.sales(orders) }}
 		shown := orders
-		if f.day%7 == 0 && s.yesterday != nil { // Monday's export overlaps by a day
+		if f.day%7 == 0 && s.yesterday != nil { // the weekly export overlaps by a day
 			before := s.yesterday.orders[u]
 			d.repeated = lineCount(before)
 			d.records += d.repeated
