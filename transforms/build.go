@@ -1,0 +1,299 @@
+package transforms
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/warehouse"
+)
+
+// build is one run over all models.
+type build struct {
+	Options
+	project *Project
+	engine  string
+	dir     string // private scratch folder of this run
+	reuse   bool   // partitions with an unchanged fingerprint are taken over
+	upload  bool   // new files go to the lake
+
+	parent    release.Release
+	batches   []lake.BatchEntry
+	streams   map[string]*stream
+	system    map[string]Relation
+	models    map[string]string // model -> digest of its declaration and SQL
+	asked     map[string]string // configured values that models used
+	manifests map[string]release.Manifest
+	before    map[string]release.Manifest // of the parent release, as far as read
+	refs      map[string]release.TableRef
+	stats     map[string]Progress
+
+	conns      chan *warehouse.Conn
+	local      sync.Map // sha256 -> path of a file made in this run
+	digestLock sync.Mutex
+	digests    map[string]map[string]string
+}
+
+// newBuild reads the journal and prepares the scratch folder. close frees it.
+func newBuild(ctx context.Context, opt Options) (*build, error) {
+	b := &build{
+		Options: opt, project: opt.Project, reuse: true, upload: true, models: map[string]string{}, asked: map[string]string{},
+		manifests: map[string]release.Manifest{}, before: map[string]release.Manifest{}, refs: map[string]release.TableRef{}, stats: map[string]Progress{},
+		digests: map[string]map[string]string{},
+	}
+	if b.Workers <= 0 {
+		b.Workers = defaultWorkers
+	}
+	if b.splitRows == 0 {
+		b.splitRows = defaultSplitRows
+	}
+	var err error
+	if b.engine, err = warehouse.Engine(ctx, b.DB); err != nil {
+		return nil, err
+	}
+	if b.parent, _, err = release.Latest(ctx, b.Lake); err != nil {
+		return nil, err
+	}
+	if b.batches, err = b.Lake.Batches(ctx); err != nil {
+		return nil, err
+	}
+	if b.streams, err = streams(b.batches); err != nil {
+		return nil, err
+	}
+	b.system = map[string]Relation{"system.file": systemFiles(b.batches, gone(b.batches))}
+	columns, _ := systemColumns("system.expectation")
+	b.system["system.expectation"] = Relation{Columns: columns}
+	maps.Copy(b.system, b.System)
+	return b, b.digestModels()
+}
+
+// digestModels expands every model once, which also finds template faults, and hashes declaration and SQL.
+func (b *build) digestModels() error {
+	var faults []error
+	for _, m := range append(slices.Clone(b.project.Models), b.project.Checks...) {
+		query, r, err := m.render(b.Config, "")
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		for _, input := range m.Inputs {
+			if !r.used[input.Name] {
+				faults = append(faults, fault.New(fault.Usage, "unused_input", m.File, "remove it from inputs:, or read it with {{ref}}", "input %q is declared but not read", input.Name))
+			}
+		}
+		for name := range r.asked {
+			b.asked[name] = b.Config[name]
+		}
+		b.models[m.Name] = m.digestOf(query)
+	}
+	b.models["system.expectation"] = b.system["system.expectation"].digestOf()
+	return joinFaults(faults)
+}
+
+// digestOf hashes what shapes the rows of a model: SQL without comments and layout, and the header without its prose.
+func (m *Model) digestOf(query string) string {
+	parts := []string{engineVersion, m.Name, m.Part.String(), m.Builder, m.Severity, strings.Join(m.Grain, ","), normalise(query)}
+	for _, input := range m.Inputs {
+		parts = append(parts, input.Name, string(input.Kind), fmt.Sprint(input.N), input.Col)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
+		parts = append(parts, name, m.Columns[name].Type)
+	}
+	return digest(parts...)
+}
+
+// described hashes the prose of a header, which belongs to manifests but not to fingerprints.
+func (m *Model) described() string {
+	parts := []string{m.About, m.Owner, strings.Join(m.Checks, ";")}
+	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
+		c := m.Columns[name]
+		parts = append(parts, name, c.About, c.Unit, fmt.Sprint(c.PII))
+	}
+	return digest(parts...)
+}
+
+// start opens the scratch folder and the worker connections.
+func (b *build) start(ctx context.Context) error {
+	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
+		return fault.Wrap(err, fault.Usage, "scratch", b.Dir, "choose another engine.temp_dir", "the scratch folder cannot be made")
+	}
+	var err error
+	if b.dir, err = os.MkdirTemp(b.Dir, "build-"); err != nil {
+		return fault.Wrap(err, fault.Usage, "scratch", b.Dir, "choose another engine.temp_dir", "the scratch folder cannot be written")
+	}
+	for name, relation := range b.system {
+		if err := relation.store(ctx, b.DB, systemTable(name)); err != nil {
+			return err
+		}
+	}
+	b.conns = make(chan *warehouse.Conn, b.Workers)
+	for range b.Workers {
+		conn, err := b.DB.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		b.conns <- conn
+	}
+	return nil
+}
+
+// close gives connections and disk space back. It must run even when ctx is cancelled.
+func (b *build) close(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if b.conns != nil {
+		for range len(b.conns) {
+			conn := <-b.conns
+			for _, m := range b.project.Models {
+				_ = conn.Exec(ctx, "DROP VIEW IF EXISTS temp."+relation(m.Name)) // only a name is left behind otherwise
+			}
+			_ = conn.Close() // it goes back to the pool
+		}
+	}
+	for name := range b.system {
+		_ = b.DB.Exec(ctx, "DROP TABLE IF EXISTS "+systemTable(name)) // small
+	}
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir) // scratch; a later run makes its own
+	}
+}
+
+// path gives a local file of an object: made in this run, or of the lake.
+func (b *build) path(ctx context.Context, o lake.Object) (string, error) {
+	if path, ok := b.local.Load(o.SHA256); ok {
+		return path.(string), nil
+	}
+	path, err := b.Cache.Path(ctx, o.Key, o.SHA256, o.Bytes)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// parentManifest gives the parent release's version of a table; ok is false when it had none.
+func (b *build) parentManifest(ctx context.Context, table string) (release.Manifest, bool, error) {
+	if m, ok := b.before[table]; ok {
+		return m, true, nil
+	}
+	if _, ok := b.parent.Tables[table]; !ok {
+		return release.Manifest{}, false, nil
+	}
+	m, err := b.parent.Manifest(ctx, b.Lake, table)
+	if err == nil {
+		b.before[table] = m
+	}
+	return m, err == nil, err
+}
+
+// all builds every model in order.
+func (b *build) all(ctx context.Context) error {
+	for i, m := range b.project.Models {
+		if err := ctx.Err(); err != nil {
+			return fault.Wrap(err, fault.Interrupted, "interrupted", m.Name, "run it again", "interrupted")
+		}
+		if err := b.model(ctx, m); err != nil {
+			return fmt.Errorf("build %s: %w", m.Name, err)
+		}
+		if b.Progress != nil {
+			p := b.stats[m.Name]
+			p.Table, p.Done, p.Of, p.Rows = m.Name, i+1, len(b.project.Models), b.manifests[m.Name].Rows()
+			b.Progress(p)
+		}
+	}
+	return nil
+}
+
+// normalise drops comments and collapses white space outside of quoted text.
+func normalise(query string) string {
+	var out strings.Builder
+	scan(query, func(_ int, token string, kind tokenKind) {
+		switch kind {
+		case comment, space:
+			if out.Len() > 0 && !strings.HasSuffix(out.String()[max(0, out.Len()-1):], " ") {
+				out.WriteByte(' ')
+			}
+		default:
+			out.WriteString(token)
+		}
+	})
+	return strings.TrimSpace(out.String())
+}
+
+type tokenKind int
+
+const (
+	other tokenKind = iota
+	space
+	comment
+	quote
+	wordToken
+)
+
+// scan cuts SQL into words, quoted texts, comments, white space and single other characters.
+func scan(query string, fn func(at int, token string, kind tokenKind)) {
+	for i := 0; i < len(query); {
+		end, kind := i+1, other
+		switch c := query[i]; {
+		case strings.HasPrefix(query[i:], "--"):
+			end, kind = upTo(query, i, "\n", 0), comment
+		case strings.HasPrefix(query[i:], "/*"):
+			end, kind = upTo(query, i+2, "*/", 2), comment
+		case c == '\'' || c == '"':
+			end, kind = upTo(query, i+1, string(c), 1), quote
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+			for end < len(query) && strings.IndexByte(" \t\r\n", query[end]) >= 0 {
+				end++
+			}
+			kind = space
+		case isWord(c):
+			for end < len(query) && isWord(query[end]) {
+				end++
+			}
+			kind = wordToken
+		}
+		fn(i, query[i:end], kind)
+		i = end
+	}
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80
+}
+
+// upTo finds the end of a token that closes with mark.
+func upTo(query string, from int, mark string, keep int) int {
+	n := strings.Index(query[min(from, len(query)):], mark)
+	if n < 0 {
+		return len(query)
+	}
+	return from + n + keep
+}
+
+// splitOrder cuts the final ORDER BY off a SELECT.
+func splitOrder(query string) (body, order string) {
+	depth, at, previous, previousAt := 0, -1, "", 0
+	scan(query, func(i int, token string, kind tokenKind) {
+		switch {
+		case token == "(":
+			depth++
+		case token == ")":
+			depth--
+		case kind == wordToken:
+			if depth == 0 && strings.EqualFold(previous, "order") && strings.EqualFold(token, "by") {
+				at = previousAt
+			}
+			previous, previousAt = token, i
+		}
+	})
+	if at < 0 {
+		return query, ""
+	}
+	return strings.TrimRight(query[:at], " \t\r\n"), strings.TrimRight(query[at:], " \t\r\n;")
+}

@@ -1,0 +1,280 @@
+package transforms
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/retail"
+	"github.com/omoflow/omoflow/internal/warehouse"
+)
+
+// What release.Check.Status may hold.
+const (
+	passed = "passed"
+	failed = "failed"
+)
+
+// sampleRows is the number of offending rows a check result shows.
+const sampleRows = 3
+
+// builtIn reads a check of a header that needs no file: its name and arguments.
+func builtIn(m *Model, text string) (name string, args []string, err error) {
+	match := callPattern.FindStringSubmatch(strings.ReplaceAll(strings.TrimSpace(text), "_", "zz"))
+	name, _, _ = strings.Cut(strings.TrimSpace(text), "(")
+	if match != nil && match[2] != "" {
+		inside := text[strings.Index(text, "(")+1 : strings.LastIndex(text, ")")]
+		for _, arg := range strings.Split(inside, ",") {
+			args = append(args, strings.Trim(strings.TrimSpace(arg), `'"`))
+		}
+	}
+	known := func(column string) bool { _, ok := m.Columns[column]; return ok || len(m.Columns) == 0 }
+	switch {
+	case name == "unique_grain" && len(args) == 0:
+	case name == "not_null" && len(args) == 1 && known(args[0]):
+	case name == "accepted" && len(args) >= 2 && known(args[0]):
+	default:
+		return "", nil, fmt.Errorf("%q is no built-in check of known columns", text)
+	}
+	return name, args, nil
+}
+
+// check runs every check on the candidate. A result is carried over from the parent when nothing it looks at changed.
+func (b *build) check(ctx context.Context) ([]release.Check, error) {
+	w := <-b.conns
+	defer func() { b.conns <- w }()
+	var results []release.Check
+	for _, m := range b.project.Models {
+		for _, text := range m.Checks {
+			name, args, err := builtIn(m, text)
+			if err != nil {
+				continue // a file, run below
+			}
+			result, err := b.checkBuiltIn(ctx, w, m, text, name, args)
+			if err != nil {
+				return nil, fmt.Errorf("check %s of %s: %w", text, m.Name, err)
+			}
+			results = append(results, result)
+		}
+	}
+	for _, check := range b.project.Checks {
+		if strings.HasPrefix(check.Name, conservationArea) {
+			continue
+		}
+		result, err := b.checkFile(ctx, w, check)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// previousCheck finds the parent's result of a check.
+func (b *build) previousCheck(name, model string) (release.Check, bool) {
+	for _, c := range b.parent.Checks {
+		if c.Name == name && c.Model == model {
+			return c, true
+		}
+	}
+	return release.Check{}, false
+}
+
+// changedFiles parts a table's files into those the parent did not have and the others.
+func (b *build) changedFiles(ctx context.Context, m *Model) (changed, kept []lake.Object, err error) {
+	old, _, err := b.parentManifest(ctx, m.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	had := map[string]bool{}
+	for _, p := range old.Partitions {
+		for _, f := range p.Files {
+			had[f.Key] = true
+		}
+	}
+	for _, p := range b.manifests[m.Name].Partitions {
+		for _, f := range p.Files {
+			if had[f.Key] {
+				kept = append(kept, f)
+			} else {
+				changed = append(changed, f)
+			}
+		}
+	}
+	return changed, kept, nil
+}
+
+// checkBuiltIn looks at the files the parent's check did not see; rows of one file cannot spoil another, save for the
+// uniqueness of a grain that does not hold the partition column.
+func (b *build) checkBuiltIn(ctx context.Context, w warehouse.Session, m *Model, text, name string, args []string) (release.Check, error) {
+	result := release.Check{Name: text, Model: m.Name, Severity: "block", Status: passed}
+	changed, kept, err := b.changedFiles(ctx, m)
+	if err != nil {
+		return result, err
+	}
+	if was, ok := b.previousCheck(text, m.Name); !ok || was.Status != passed || b.parent.Models[m.Name] != b.models[m.Name] {
+		changed, kept = append(changed, kept...), nil
+	}
+	if len(changed) == 0 {
+		return result, nil
+	}
+	from, err := b.tableFrom(ctx, changed, nil)
+	if err != nil {
+		return result, err
+	}
+	var query string
+	switch name {
+	case "unique_grain":
+		grain := make([]string, len(m.Grain))
+		for i, column := range m.Grain {
+			grain[i] = warehouse.Identifier(column)
+		}
+		list := strings.Join(grain, ", ")
+		query = fmt.Sprintf("SELECT %s, count(*) AS row_qty FROM %s GROUP BY %s HAVING count(*) > 1", list, from, list)
+		if len(kept) > 0 && !slices.Contains(m.Grain, m.Part.Column) {
+			others, err := b.tableFrom(ctx, kept, nil)
+			if err != nil {
+				return result, err
+			}
+			query += fmt.Sprintf(" UNION ALL SELECT %s, 2 AS row_qty FROM %s SEMI JOIN (SELECT %s FROM %s) AS changed USING (%s)", list, others, list, from, list)
+		}
+	case "not_null":
+		query = fmt.Sprintf("SELECT %s FROM %s WHERE %s IS NULL", keyList(m), from, warehouse.Identifier(args[0]))
+	case "accepted":
+		values := make([]string, len(args)-1)
+		for i, value := range args[1:] {
+			values[i] = warehouse.Literal(value)
+		}
+		query = fmt.Sprintf("SELECT %s, %s AS value FROM %s WHERE CAST(%[2]s AS VARCHAR) NOT IN (%s)", keyList(m), warehouse.Identifier(args[0]), from, strings.Join(values, ", "))
+	}
+	return b.offending(ctx, w, result, query)
+}
+
+func keyList(m *Model) string {
+	list := make([]string, len(m.Grain))
+	for i, column := range m.Grain {
+		list[i] = warehouse.Identifier(column)
+	}
+	return strings.Join(list, ", ")
+}
+
+// checkFile runs a check of sql/checks.
+func (b *build) checkFile(ctx context.Context, w *warehouse.Conn, check *Model) (release.Check, error) {
+	result := release.Check{Name: strings.TrimPrefix(check.Name, "check."), Severity: check.Severity, Status: passed}
+	for _, m := range b.project.Models {
+		if slices.ContainsFunc(m.Checks, func(text string) bool { return b.project.checkFile(text) == check }) {
+			result.Model = m.Name
+			break
+		}
+	}
+	unchanged := b.parent.Models[check.Name] == b.models[check.Name]
+	for _, input := range check.Inputs {
+		ref, isTable := b.refs[input.Name]
+		unchanged = unchanged && isTable && b.parent.Tables[input.Name] == ref
+	}
+	if was, ok := b.previousCheck(result.Name, result.Model); ok && unchanged {
+		return was, nil
+	}
+	query, err := b.showCheck(ctx, w, check)
+	if err != nil {
+		return result, err
+	}
+	result, err = b.offending(ctx, w, result, query)
+	if err != nil {
+		return result, check.located(err)
+	}
+	return result, nil
+}
+
+// showCheck makes a check's inputs visible and gives its SQL.
+func (b *build) showCheck(ctx context.Context, w warehouse.Session, check *Model) (string, error) {
+	t := &task{m: check, seen: map[string]seen{}}
+	for _, input := range check.Inputs {
+		s, err := b.see(ctx, w, check, "", input)
+		if err != nil {
+			return "", fmt.Errorf("check %s: input %s: %w", check.Name, input.Name, err)
+		}
+		t.seen[input.Name] = s
+	}
+	return b.show(ctx, w, t)
+}
+
+// offending counts the rows of a check's query and keeps a sample, personal data masked.
+func (b *build) offending(ctx context.Context, w warehouse.Session, result release.Check, query string) (release.Check, error) {
+	if err := w.Exec(ctx, `CREATE OR REPLACE TEMP TABLE "offending" AS `+query); err != nil {
+		return result, err
+	}
+	var err error
+	if result.Rows, err = w.Count(ctx, `SELECT count(*) FROM "offending"`); err != nil || result.Rows == 0 {
+		return result, err
+	}
+	result.Status = failed
+	rows, err := w.Query(ctx, fmt.Sprintf(`SELECT * FROM "offending" ORDER BY ALL LIMIT %d`, sampleRows))
+	if err != nil {
+		return result, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells what matters
+	hidden := b.personal()
+	var lines []string
+	for rows.Next() {
+		var cells []string
+		for i, value := range rows.Text() {
+			column := rows.Columns()[i].Name
+			if hidden[column] {
+				value = "***"
+			} else if rows.Null(i) {
+				value = "null"
+			}
+			cells = append(cells, column+"="+value)
+		}
+		lines = append(lines, strings.Join(cells, ", "))
+	}
+	result.Sample = strings.Join(lines, "; ")
+	return result, rows.Err()
+}
+
+// personal lists the names of all columns that hold personal data.
+func (b *build) personal() map[string]bool {
+	set := map[string]bool{}
+	for _, name := range retail.StreamNames() {
+		s, _ := retail.StreamNamed(name)
+		for _, c := range s.Columns {
+			set[c.Name] = set[c.Name] || c.PII
+		}
+	}
+	for _, m := range b.project.Models {
+		for name, c := range m.Columns {
+			set[name] = set[name] || c.PII
+		}
+	}
+	return set
+}
+
+// verdict turns failed blocking checks and broken conservation into one fault of kind Findings.
+func verdict(r release.Release) error {
+	var lines []string
+	for _, c := range r.Checks {
+		if c.Status == failed && c.Severity == "block" {
+			lines = append(lines, fmt.Sprintf("check %s of %s found %d rows: %s", c.Name, cmp.Or(c.Model, "the candidate"), c.Rows, c.Sample))
+		}
+	}
+	for _, c := range r.Conservation {
+		if !c.Balanced {
+			lines = append(lines, fmt.Sprintf("rows of %s are not accounted for: read %d, accepted %d, duplicate %d, superseded %d, quarantined %d, ignored %d, in table %d", c.Subject, c.Read, c.Accepted, c.Duplicate, c.Superseded, c.Quarantined, c.Ignored, c.InTable))
+		}
+	}
+	for _, m := range r.Money {
+		if !m.Balanced {
+			lines = append(lines, fmt.Sprintf("amounts of %s %s differ: %s against %s", m.Subject, m.Currency, m.Staged, m.InTable))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fault.New(fault.Findings, "check_failed", "release", "look at the candidate with omoflow query --candidate; the release before it stays current", "%s", strings.Join(lines, "\n  "))
+}
