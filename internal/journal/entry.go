@@ -36,17 +36,25 @@ type Entry struct {
 
 // encode gives the bytes to store: one line of JSON.
 func encode(e Entry) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e); err != nil {
+	raw, err := encodeJSON(e)
+	if err != nil {
 		return nil, fmt.Errorf("encode an entry of %s: %w", e.Log, err)
 	}
-	raw := bytes.TrimRight(buf.Bytes(), "\n")
 	if len(raw) > maxEntryBytes {
 		return nil, fault.New(fault.Usage, "entry_too_large", e.Log, "split the batch", "an entry of %d bytes is larger than %d", len(raw), maxEntryBytes)
 	}
 	return raw, nil
+}
+
+// encodeJSON is json.Marshal that leaves <, > and & as they are, so that entries stay readable.
+func encodeJSON(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
 func hashOf(raw []byte) string {

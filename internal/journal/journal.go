@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -96,7 +95,7 @@ func (l *Log) append(ctx context.Context, seq int64, kind string, body any, epoc
 	if prev.Epoch > epoch {
 		return Entry{}, fault.New(fault.Conflict, "fenced", key, "stop this writer; another one took over", "epoch %d was claimed, this writer holds %d", prev.Epoch, epoch)
 	}
-	data, err := json.Marshal(body)
+	data, err := encodeJSON(body)
 	if err != nil {
 		return Entry{}, fmt.Errorf("append to %s: %w", l.name, err)
 	}
@@ -179,8 +178,8 @@ func (l *Log) find(ctx context.Context) (Entry, error) {
 	}
 	last := known
 	err := l.list(ctx, known, func(seq int64) error {
-		if seq != last+1 {
-			return damaged(EntryKey(l.name, last+1), "the entry is missing; the log goes on at %d", seq)
+		if err := l.confirm(ctx, last+1, seq); err != nil {
+			return err
 		}
 		last = seq
 		return nil
@@ -201,6 +200,21 @@ func (l *Log) find(ctx context.Context) (Entry, error) {
 		l.remember(tail)
 	}
 	return tail, err
+}
+
+// confirm looks whether the entries from first to before next, which a listing left out, are there. A listing
+// that runs beside appends may show a later entry without an earlier one.
+func (l *Log) confirm(ctx context.Context, first, next int64) error {
+	for seq := first; seq < next; seq++ {
+		_, err := l.bucket.Head(ctx, EntryKey(l.name, seq))
+		if errors.Is(err, objstore.ErrNotFound) {
+			return damaged(EntryKey(l.name, seq), "the entry is missing; the log goes on at %d", next)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // list calls fn with the sequence numbers after the given one, in order. A foreign object in the folder is damage.
