@@ -1,0 +1,51 @@
+/*
+about: "Every date of the month from the first to the last business day known, open or not."
+owner: data
+kind: partition
+grain: [business_date]
+partition: month(business_date)
+inputs:
+  sales.day: same
+  stg_traffic: same
+  stg_inventory_movement: same
+  stg_inventory_level: same
+  stg_stocktake_line: same
+  int_data_end: all
+columns:
+  business_date: {type: "DATE", about: "day it belongs to, by the location's clock and cut-over"}
+checks: [unique_grain]
+*/
+WITH sales_day AS (SELECT business_date FROM {{ref "sales.day"}}),
+stg_traffic AS (SELECT business_date FROM {{ref "stg_traffic"}}),
+stg_inventory_movement AS (SELECT business_date FROM {{ref "stg_inventory_movement"}}),
+stg_inventory_level AS (SELECT business_date FROM {{ref "stg_inventory_level"}}),
+stg_stocktake_line AS (SELECT business_date FROM {{ref "stg_stocktake_line"}}),
+int_data_end AS (SELECT * FROM {{ref "int_data_end"}}),
+seen AS (
+  SELECT max(business_date) AS business_date FROM sales_day
+  UNION ALL
+  SELECT max(business_date) AS business_date FROM stg_traffic
+  UNION ALL
+  SELECT max(business_date) AS business_date FROM stg_inventory_movement
+  UNION ALL
+  SELECT max(business_date) AS business_date FROM stg_inventory_level
+  UNION ALL
+  SELECT max(business_date) AS business_date FROM stg_stocktake_line
+),
+month AS (
+  SELECT
+    {{trunc_date "month" "max(business_date)"}} AS month_start,
+    {{month_end "max(business_date)"}} AS month_last
+  FROM seen
+),
+final AS (
+  SELECT CAST(listed.day AS DATE) AS business_date
+  FROM month
+  CROSS JOIN int_data_end
+  CROSS JOIN UNNEST(generate_series(CAST({{greatest2 "month.month_start" "int_data_end.first_date"}} AS TIMESTAMP), CAST({{least2 "month.month_last" "int_data_end.last_date"}} AS TIMESTAMP), INTERVAL '1' DAY)) AS listed (day)
+)
+SELECT
+  business_date
+FROM final
+ORDER BY
+  business_date NULLS LAST
