@@ -91,3 +91,42 @@ func TestBatchesComeByLogThenSequence(t *testing.T) {
 		t.Errorf("place or cursor is lost: %+v", got[0])
 	}
 }
+
+func TestBatchesAreManyAndFast(t *testing.T) {
+	ctx, b := context.Background(), mem.New()
+	lk, err := lake.Create(ctx, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const logs, each = 5, 600
+	for i := range logs {
+		log := lk.StreamLog("tills", fmt.Sprint("feed", i))
+		for seq := int64(1); seq <= each; seq++ {
+			if _, err := log.Append(ctx, seq, lake.KindBatch, lake.Batch{ID: fmt.Sprint(i, seq), Source: "tills"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := log.Checkpoint(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := lk.Batches(ctx)
+	if err != nil || len(all) != logs*each {
+		t.Errorf("%d batches, %v", len(all), err)
+	}
+}
+
+func TestDamagedBatchIsNamed(t *testing.T) {
+	ctx := context.Background()
+	lk, err := lake.Create(ctx, mem.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lk.StreamLog("a", "b").Append(ctx, 1, lake.KindBatch, []int{1}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = lk.Batches(ctx)
+	if fault.KindOf(err) != fault.Damaged || fault.HintOf(err) == "" {
+		t.Errorf("got %v", err)
+	}
+}

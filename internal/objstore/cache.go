@@ -93,7 +93,8 @@ func (c *Cache) provide(ctx context.Context, key, want string, bytes int64) (str
 		now := time.Now()
 		_ = os.Chtimes(path, now, now) // the order of eviction, nothing else
 		return path, nil
-	} else if ctx.Err() != nil {
+	}
+	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	if err := c.fetch(ctx, key, path, want, bytes); err != nil {
