@@ -93,11 +93,18 @@ func selection(m Manifest, paths []string) string {
 	if list == "" {
 		list = "*"
 	}
+	return "SELECT " + list + " FROM " + ReadParquet(paths)
+}
+
+// ReadParquet gives the table function that reads exactly these files, whatever characters their paths have.
+func ReadParquet(paths []string) string {
+	// In brackets, the characters that would make a path a pattern stand for themselves.
+	plain := strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 	quoted := make([]string, len(paths))
 	for i, path := range paths {
-		quoted[i] = literal(path)
+		quoted[i] = literal(plain.Replace(path))
 	}
-	return "SELECT " + list + " FROM read_parquet([" + strings.Join(quoted, ", ") + "], hive_partitioning = false)"
+	return "read_parquet([" + strings.Join(quoted, ", ") + "], hive_partitioning = false)"
 }
 
 func identifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
