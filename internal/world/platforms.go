@@ -109,7 +109,7 @@ func (s *sim) wooItem(t *text, o *order, k, broken int) {
 	number, created, subtotal := strconv.Itoa(100+o.number), s.stampT(o.day, o.sec), money(l.gross)
 	switch broken {
 	case badNumber:
-		number, subtotal = "900"+number, "n/a"
+		number, subtotal = "900"+number, "12,3O" // the letter
 	case badDate:
 		number, created = "900"+number, "2026-02-30T10:00:00"
 	case missingKey:
