@@ -50,6 +50,7 @@ type tile struct {
 	Value       cell
 	Comparisons []comparison
 	Verdict     verdict
+	Against     string   // catalogue key of the comparator that the verdict rests on
 	Course      []cell   // the values of the last periods, oldest first
 	Periods     []string // their names
 	About       string

@@ -19,7 +19,7 @@ func (f *figure) draw(l Language) *chart.Scene {
 	title, desc := f.Title.print(l), f.Desc.print(l)
 	switch f.Kind {
 	case waterfall:
-		return chart.Waterfall(title, desc, figureWidth, 250, f.steps(l))
+		return chart.Waterfall(title, desc, figureWidth, 250, f.steps(l), phrase(l, "axis_cut"))
 	case bars:
 		return chart.Bars(title, desc, figureWidth, f.points(0, l, scaled(numbers(f.Series[0].Values))))
 	case lines:

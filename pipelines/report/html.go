@@ -35,6 +35,7 @@ type factView struct{ Name, Value, Class string }
 
 type sectionView struct {
 	ID, Anchor, Title string
+	Decide            bool // the decisions of a meeting have the first page to themselves
 	Lead              []string
 	Blocks            []blockView
 }
@@ -205,7 +206,7 @@ func notFedView(missing []section, l Language) sectionView {
 }
 
 func sectionOf(s section, l Language, prefix string) sectionView {
-	v := sectionView{ID: s.ID, Anchor: string(l) + "-" + s.ID, Title: phrase(l, s.Title)}
+	v := sectionView{ID: s.ID, Anchor: string(l) + "-" + s.ID, Title: phrase(l, s.Title), Decide: s.ID == "J3"}
 	for _, c := range s.Lead {
 		v.Lead = append(v.Lead, c.print(l))
 	}
@@ -234,6 +235,9 @@ func sectionOf(s section, l Language, prefix string) sectionView {
 
 func tileViewOf(t tile, l Language, id string) tileView {
 	v := tileView{Name: t.Name.print(l), Value: t.Value.print(l), Verdict: t.Verdict.mark() + " " + phrase(l, string(t.Verdict)), Class: string(t.Verdict)}
+	if t.Against != "" {
+		v.Verdict = say("verdict_against", txt(v.Verdict), key(t.Against)).print(l)
+	}
 	for _, c := range t.Comparisons {
 		v.Comparisons = append(v.Comparisons, struct{ Name, Value, Delta string }{phrase(l, c.Name), c.Value.print(l), c.Delta.print(l)})
 	}

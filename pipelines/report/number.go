@@ -30,6 +30,14 @@ func parse(text string) number {
 	return number{d: d, ok: true}
 }
 
+// parseOrZero is for ranking and counting only, where nothing and zero weigh the same.
+func parseOrZero(text string) number {
+	if n := parse(text); n.ok {
+		return n
+	}
+	return whole(0)
+}
+
 func whole(n int64) number { return number{d: apd.New(n, 0), ok: true} }
 
 func (a number) apply(b number, op func(c *apd.Context, into *apd.Decimal) error) number {

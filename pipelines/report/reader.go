@@ -111,15 +111,18 @@ func (r *reader) name(kpi string) cell {
 }
 
 // judge compares a value with a comparator of the same unit, by the KPI's direction. Differences under one
-// percent, or half a point for shares, are steady.
+// percent are steady; for shares it is half a point or two percent of the share, whichever is less.
 func judge(value, comparator, unit, direction string) verdict {
 	v, c := parse(value), parse(comparator)
 	if !v.ok || !c.ok {
 		return cannotSay
 	}
-	delta, limit := v.minus(c), parse("0.005")
-	if unit != "percent" {
-		limit = c.abs().times(parse("0.01"))
+	delta, limit := v.minus(c), c.abs().times(parse("0.01"))
+	if unit == "percent" {
+		limit = c.abs().times(parse("0.02"))
+		if half := parse("0.005"); limit.cmp(half) > 0 {
+			limit = half
+		}
 	}
 	if delta.abs().cmp(limit) < 0 || delta.sign() == 0 {
 		return isSteady
@@ -172,7 +175,8 @@ func (r *reader) tileOf(kpi string) tile {
 			shown.Kind = compactMoney
 		}
 		t.Comparisons = append(t.Comparisons, comparison{Name: c.name, Value: shown, Delta: distance(row["value"], other, row["unit"])})
-		if t.Verdict == cannotSay {
+		if t.Verdict == cannotSay && other != "" {
+			t.Against = c.name
 			t.Verdict = judge(row["value"], other, row["unit"], direction)
 		}
 	}

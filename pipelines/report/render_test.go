@@ -23,7 +23,7 @@ func mustRender(t *testing.T, src Source, req Request) Artifacts {
 		t.Fatalf("render %s %s: %v", req.Kind, req.Period, err)
 	}
 	if dir := os.Getenv("OMOFLOW_KEEP_DOCUMENTS"); dir != "" {
-		name := filepath.Join(dir, string(req.Kind)+"-"+req.Period)
+		name := filepath.Join(dir, string(req.Kind)+"-"+t.Name())
 		if err := os.WriteFile(name+".html", a.HTML, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func TestPackShowsEverySection(t *testing.T) {
 	page := string(a.HTML)
 	for _, want := range []string{
 		"联席会议材料", "Joint-meeting pack", "2026-W13 (2026-03-23 – 2026-03-29)", "11 of 12 locations complete", "12 个门店中 11 个齐全",
-		"provisional", "2 of 84 expected deliveries are missing", "Move", "Net sales ex-tax", "CNY 4.82M", "CNY 482.1万", "✗ worse", "✓ 改善", "n/a", "无数据",
+		"provisional", "2 of 84 expected deliveries are missing", "Move", "Net sales ex-tax", "CNY 4.82M", "CNY 482.1万", "✗ worse · Target", "✓ 改善（对去年同期）", "n/a", "无数据",
 		"traffic × conversion", "policy_event", "feedback", "promotion", "v1", `<svg viewBox=`, "@page zhCNpage", `id="lang-en"`,
 	} {
 		if want == "Move" {

@@ -1,5 +1,7 @@
 package chart
 
+import "slices"
+
 // Point is one labelled value. Amounts are integers on a scale the caller picks; Text is how it is printed.
 // Values beyond ±10^12 are outside the drawing's arithmetic and must be scaled down by the caller.
 type Point struct {
@@ -85,8 +87,9 @@ func Bars(title, desc string, width int, points []Point) *Scene {
 }
 
 // Waterfall draws how a first total becomes a last one. Rises and falls differ by colour, by the sign in the
-// text, and by a hatch line at the foot of falls.
-func Waterfall(title, desc string, width, height int, steps []Step) *Scene {
+// text, and by a hatch line at the foot of falls. When all bars would stand far above zero, the axis is cut so
+// that the steps can be seen: totals then carry a break, and cutNote is written below the title line.
+func Waterfall(title, desc string, width, height int, steps []Step, cutNote string) *Scene {
 	s := &Scene{Width: width, Height: height, Title: title, Desc: desc}
 	if len(steps) == 0 {
 		return s
@@ -103,9 +106,16 @@ func Waterfall(title, desc string, width, height int, steps []Step) *Scene {
 	}
 	top, bottom := 22*unit, (height-36)*unit
 	sc := newScale(values, bottom, top)
+	low, high := slices.Min(values), slices.Max(values)
+	isCut := low > 0 && high > low && (high-low)*3 < high
+	if isCut {
+		sc.low = max(0, low-(high-low)/2)
+		s.text(0, 10*unit, "start", muted, 10, "", cutNote)
+	}
 	slot := width * unit / len(steps)
 	bar := slot * 62 / 100
-	s.line(0, sc.at(0), width*unit, sc.at(0), muted, "1", "")
+	base := sc.at(max(0, sc.low))
+	s.line(0, base, width*unit, base, muted, "1", "")
 	running = 0
 	for i, st := range steps {
 		x := i*slot + (slot-bar)/2
@@ -120,11 +130,14 @@ func Waterfall(title, desc string, width, height int, steps []Step) *Scene {
 				fill = worse
 			}
 		}
-		y1, y2 := sc.at(before), sc.at(running)
+		y1, y2 := sc.at(max(before, sc.low)), sc.at(running)
 		if y1-y2 < unit && y2-y1 < unit { // a hair stays visible
 			y2 = y1 - unit
 		}
 		s.rect(x, y1, bar, y2-y1, fill, st.Label+": "+st.Text)
+		if st.Total && isCut {
+			s.line(x-3*unit, base-10*unit, x+bar+3*unit, base-16*unit, "#ffffff", "4", "")
+		}
 		if !st.Total && st.Value < 0 {
 			s.line(x, max(y1, y2), x+bar, max(y1, y2), ink, "2", "3 2")
 		}

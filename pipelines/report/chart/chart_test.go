@@ -20,12 +20,12 @@ func scenes() map[string]*Scene {
 	withTarget[1].Missing = true
 	return map[string]*Scene{
 		"bars":      Bars("Sales <by> channel", "d", 600, withTarget),
-		"waterfall": Waterfall("t", "d", 600, 220, []Step{{Label: "前期", Value: 100, Total: true}, {Label: "Traffic in stores", Value: -30, Text: "-30"}, {Label: "x", Value: 0}, {Label: "now", Value: 70, Total: true}}),
+		"waterfall": Waterfall("t", "d", 600, 220, []Step{{Label: "前期", Value: 100, Total: true}, {Label: "Traffic in stores", Value: -30, Text: "-30"}, {Label: "x", Value: 0}, {Label: "now", Value: 70, Total: true}}, "cut"),
 		"line":      Line("t", "d", 600, 200, []Series{{Name: "a", Points: withTarget}, {Name: "b", Points: points(1, 2, 3)}}),
 		"sparkline": Sparkline("t", "d", 120, 28, withTarget),
 		"heat":      HeatMap("t", "d", 600, []string{"0", "1", "2"}, []Series{{Name: "2026-Q1", Points: withTarget}}),
 		"empty":     Bars("t", "d", 600, nil),
-		"none":      Waterfall("t", "d", 600, 200, nil),
+		"none":      Waterfall("t", "d", 600, 200, nil, ""),
 		"flat":      Sparkline("t", "d", 100, 20, points(5, 5, 5)),
 	}
 }
@@ -60,7 +60,7 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 }
 
 func TestWaterfallStepsMeet(t *testing.T) {
-	svg := Waterfall("t", "d", 300, 200, []Step{{Label: "a", Value: 1_000_000_000_000, Total: true}, {Label: "b", Value: -1_000_000_000_000}, {Label: "c", Value: 0, Total: true}}).SVG("w")
+	svg := Waterfall("t", "d", 300, 200, []Step{{Label: "a", Value: 1_000_000_000_000, Total: true}, {Label: "b", Value: -1_000_000_000_000}, {Label: "c", Value: 0, Total: true}}, "cut").SVG("w")
 	if !strings.Contains(svg, `height="142"`) { // the whole plot: 164 - 22
 		t.Errorf("the largest bar does not fill the plot: %s", svg)
 	}
@@ -93,5 +93,16 @@ func TestLabelsAreEscapedAndWrapped(t *testing.T) {
 		if got := strings.Join(wrap(tc.in, 10, tc.width), "|"); got != tc.want {
 			t.Errorf("wrap(%q) = %q, want %q", tc.in, got, tc.want)
 		}
+	}
+}
+
+func TestACutAxisSaysSo(t *testing.T) {
+	steps := []Step{{Label: "a", Value: 1000, Total: true}, {Label: "b", Value: 10}, {Label: "c", Value: 1010, Total: true}}
+	if svg := Waterfall("t", "d", 300, 200, steps, "axis cut").SVG("w"); !strings.Contains(svg, "axis cut") || strings.Count(svg, `stroke="#ffffff"`) != 2 {
+		t.Errorf("a cut axis is silent: %s", svg)
+	}
+	steps[1].Value, steps[2].Value = 2000, 3000
+	if svg := Waterfall("t", "d", 300, 200, steps, "axis cut").SVG("w"); strings.Contains(svg, "axis cut") {
+		t.Error("an axis from zero is called cut")
 	}
 }
