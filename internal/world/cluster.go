@@ -2,7 +2,7 @@ package world
 
 // customers works out who is whom: with everything known, and by the exact keys that the records show.
 func (t *tally) customers() (c Customers, people []Person) {
-	held := map[int][]where{}
+	held := map[int32][]where{}
 	for source, n := range t.known {
 		c.Records += n
 		for i := range n {
@@ -15,7 +15,7 @@ func (t *tally) customers() (c Customers, people []Person) {
 	}
 	c.People = len(held)
 	for person := range t.s.o.Customers {
-		records := held[person]
+		records := held[int32(person)]
 		groups := t.link(records)
 		c.Clusters += len(groups)
 		var store, online bool

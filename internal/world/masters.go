@@ -139,16 +139,17 @@ func (s *sim) renderCustomers(t *text, source, from, to int) {
 	for i := from; i < to; i++ {
 		c, id := s.people.records[source][i], s.people.id(source, i)
 		zh, family, given := nameOf(c.person)
-		at := s.stamp(c.registered, 9*3600+c.person%36_000)
+		person, registered := int(c.person), int(c.registered)
+		at := s.stamp(registered, 9*3600+person%36_000)
 		switch source {
 		case sourcePOS:
-			t.row(id, zh, c.phone(), c.email(source), []string{"f", "m"}[c.person%2], at, s.places[c.person%s.o.Stores])
+			t.row(id, zh, c.phone(), c.email(source), []string{"f", "m"}[person%2], at, s.places[person%s.o.Stores])
 		case sourceShopify:
-			t.row(id, strings.ToUpper(given[:1])+given[1:], strings.ToUpper(family[:1])+family[1:], c.email(source), []string{"yes", "no"}[c.person%2], c.phone(), at+" +0800")
+			t.row(id, strings.ToUpper(given[:1])+given[1:], strings.ToUpper(family[:1])+family[1:], c.email(source), []string{"yes", "no"}[person%2], c.phone(), at+" +0800")
 		case sourceTmall:
-			t.row(id, zh, c.phone(), cities[c.person%len(cities)].region, at)
+			t.row(id, zh, c.phone(), cities[person%len(cities)].region, at)
 		case sourceWoo:
-			t.jsonRow("customer_id", id, "name", zh, "email", c.email(source), "phone", c.phone(), "member_no", s.memberNo(c), "date_created", s.stampT(c.registered, 9*3600+c.person%36_000))
+			t.jsonRow("customer_id", id, "name", zh, "email", c.email(source), "phone", c.phone(), "member_no", s.memberNo(c), "date_created", s.stampT(registered, 9*3600+person%36_000))
 		}
 	}
 }

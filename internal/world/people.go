@@ -9,15 +9,15 @@ import (
 
 // record is what one source knows of a person; contact data is spelled the source's way.
 type record struct {
-	person     int
-	registered int // day, negative before the start
-	phoneStyle int // how the source writes the phone, phoneNone when it has none
+	person     int32
+	registered int16 // day, negative before the start
+	phoneStyle uint8 // how the source writes the phone, phoneNone when it has none
 	hasEmail   bool
 	hasMember  bool // an online account that names the loyalty number
 }
 
 const (
-	phoneNone = iota
+	phoneNone uint8 = iota
 	phonePlain
 	phonePlus86
 	phoneSpaced
@@ -32,6 +32,10 @@ type people struct {
 	records [4][]record
 	member  []int32 // person -> position in records[sourcePOS], -1 without
 }
+
+// sharedPhones is how many people may have the shop's own phone on their store record: enough for anybody to
+// see that such a number is nobody's.
+const sharedPhones = 40
 
 // newPeople decides who is known where. About a quarter of the people are known in both worlds.
 func newPeople(o Options) *people {
@@ -51,23 +55,23 @@ func newPeople(o Options) *people {
 			if !is {
 				continue
 			}
-			c := record{person: i, registered: -1 - r.IntN(700)}
+			c := record{person: int32(i), registered: int16(-1 - r.IntN(700))}
 			if chance(r, 150) {
-				c.registered = r.IntN(365)
+				c.registered = int16(r.IntN(365))
 			}
 			switch source {
 			case sourcePOS:
-				c.phoneStyle = []int{phonePlain, phoneSpaced, phoneDashed, phoneNone}[pick(r, 50, 25, 15, 10)]
+				c.phoneStyle = []uint8{phonePlain, phoneSpaced, phoneDashed, phoneNone}[pick(r, 50, 25, 15, 10)]
 				c.hasEmail, c.hasMember = chance(r, 200), true
-				if i < 12 && o.Customers >= 200 {
+				if i < sharedPhones && o.Customers >= 200 {
 					c.phoneStyle = phoneShop
 				}
 			case sourceShopify:
-				c.phoneStyle, c.hasEmail = []int{phonePlus86, phoneNone}[pick(r, 1, 1)], true
+				c.phoneStyle, c.hasEmail = []uint8{phonePlus86, phoneNone}[pick(r, 1, 1)], true
 			case sourceTmall:
-				c.phoneStyle = []int{phonePlus86, phoneMasked}[pick(r, 40, 60)]
+				c.phoneStyle = []uint8{phonePlus86, phoneMasked}[pick(r, 40, 60)]
 			case sourceWoo:
-				c.phoneStyle = []int{phonePlain, phonePlus86, phoneNone}[pick(r, 40, 30, 30)]
+				c.phoneStyle = []uint8{phonePlain, phonePlus86, phoneNone}[pick(r, 40, 30, 30)]
 				c.hasEmail, c.hasMember = true, known[sourcePOS] && chance(r, 150)
 			}
 			p.records[source] = append(p.records[source], c)
@@ -87,7 +91,7 @@ func newPeople(o Options) *people {
 
 // known counts the records that a source registered before day: the buyers that its exports have named.
 func (p *people) known(source, day int) int {
-	n, _ := slices.BinarySearchFunc(p.records[source], day, func(c record, day int) int { return cmp.Compare(c.registered, day) })
+	n, _ := slices.BinarySearchFunc(p.records[source], day, func(c record, day int) int { return cmp.Compare(int(c.registered), day) })
 	return n
 }
 
@@ -109,17 +113,17 @@ var (
 	givens   = [...]struct{ zh, latin string }{{"伟", "wei"}, {"芳", "fang"}, {"娜", "na"}, {"敏", "min"}, {"静", "jing"}, {"强", "qiang"}, {"磊", "lei"}, {"洋", "yang"}, {"艳", "yan"}, {"勇", "yong"}, {"杰", "jie"}, {"娟", "juan"}}
 )
 
-func nameOf(person int) (zh, family, given string) {
-	f, g := families[person%len(families)], givens[person/len(families)%len(givens)]
+func nameOf(person int32) (zh, family, given string) {
+	f, g := families[int(person)%len(families)], givens[int(person)/len(families)%len(givens)]
 	return f.zh + g.zh, f.latin, g.latin
 }
 
 // phoneOf is unique for each person: 7,919 has no common factor with the range.
-func phoneOf(person int) string {
-	return fmt.Sprintf("1%d%08d", 30+person%10, (person*7_919+123_457)%100_000_000)
+func phoneOf(person int32) string {
+	return fmt.Sprintf("1%d%08d", 30+person%10, (int64(person)*7_919+123_457)%100_000_000)
 }
 
-func emailOf(person int) string {
+func emailOf(person int32) string {
 	_, family, given := nameOf(person)
 	return fmt.Sprintf("%s.%s%d@example.com", given, family, person)
 }

@@ -47,7 +47,7 @@ func (s *sim) tmallOrder(t *text, o *order, back *refund) {
 	for _, l := range o.lines {
 		units += l.qty
 	}
-	t.row(tmallNumber(o.number), s.people.id(sourceTmall, o.buyer), money(gross), money(disc), "0.00", money(collected), state, name, "浙江省 杭州市 余杭区 文一西路 "+strconv.Itoa(c.person%999)+" 号",
+	t.row(tmallNumber(o.number), s.people.id(sourceTmall, o.buyer), money(gross), money(disc), "0.00", money(collected), state, name, "浙江省 杭州市 余杭区 文一西路 "+strconv.Itoa(int(c.person)%999)+" 号",
 		"'"+c.phone(), s.stamp(o.day, o.sec), paidAt, strconv.Itoa(units), "支付宝", returned, returnedAt)
 }
 

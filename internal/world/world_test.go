@@ -100,6 +100,7 @@ func TestDemoIsTheSizeThatIsPromised(t *testing.T) {
 		"cross-channel customers": truth.Customers.CrossLinked > 500 && truth.Customers.CrossPeople > truth.Customers.CrossLinked,
 		"36 stocktakes":           len(truth.Stocktakes) == 36,
 		"nothing on the way":      len(truth.Pending) == 0,
+		"a phone of many":         truth.Customers.SharedShopPhone > 12,
 	} {
 		if !ok {
 			t.Errorf("not %s: %d orders, %d lines, %d files, %+v, %d stocktakes, pending %v", what, orders, lines, len(truth.Files), truth.Customers, len(truth.Stocktakes), truth.Pending)
@@ -206,7 +207,7 @@ func TestSpellings(t *testing.T) {
 
 func TestPhonesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
-	for i := range 50_000 {
+	for i := range int32(50_000) {
 		p := phoneOf(i)
 		if len(p) != 11 || seen[p] {
 			t.Fatalf("phone %q of %d", p, i)
