@@ -25,11 +25,9 @@ const sampleRows = 3
 
 // builtIn reads a check of a header that needs no file: its name and arguments.
 func builtIn(m *Model, text string) (name string, args []string, err error) {
-	match := callPattern.FindStringSubmatch(strings.ReplaceAll(strings.TrimSpace(text), "_", "zz"))
-	name, _, _ = strings.Cut(strings.TrimSpace(text), "(")
-	if match != nil && match[2] != "" {
-		inside := text[strings.Index(text, "(")+1 : strings.LastIndex(text, ")")]
-		for _, arg := range strings.Split(inside, ",") {
+	name, inside, called := strings.Cut(strings.TrimSpace(text), "(")
+	if called {
+		for _, arg := range strings.Split(strings.TrimSuffix(inside, ")"), ",") {
 			args = append(args, strings.Trim(strings.TrimSpace(arg), `'"`))
 		}
 	}
@@ -150,7 +148,7 @@ func (b *build) checkBuiltIn(ctx context.Context, w warehouse.Session, m *Model,
 		for i, value := range args[1:] {
 			values[i] = warehouse.Literal(value)
 		}
-		query = fmt.Sprintf("SELECT %s, %s AS value FROM %s WHERE CAST(%[2]s AS VARCHAR) NOT IN (%s)", keyList(m), warehouse.Identifier(args[0]), from, strings.Join(values, ", "))
+		query = fmt.Sprintf("SELECT %[1]s, %[2]s AS value FROM %[3]s WHERE CAST(%[2]s AS VARCHAR) NOT IN (%[4]s)", keyList(m), warehouse.Identifier(args[0]), from, strings.Join(values, ", "))
 	}
 	return b.offending(ctx, w, result, query)
 }
