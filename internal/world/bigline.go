@@ -32,55 +32,15 @@ func bigLines(w io.Writer, n int, seed uint64, days int) error {
 	b := make([]byte, 0, 1<<20+256)
 	b = append(b, bigHeader...)
 	x := seed*0x9e3779b97f4a7c15 + 1
-	receipt, line, left := uint64(100_000_000), 0, 0
-	var store, day, second, customer, cashier uint64
+	r := bigReceipt{number: 100_000_000}
 	for i := range n {
 		x ^= x << 13 // xorshift64: one draw a line, cut into fields
 		x ^= x >> 7
 		x ^= x << 17
-		if left == 0 {
-			receipt++
-			line, left = 0, 1+int(x>>60&3)
-			store, customer, cashier = x>>50%200, x>>20%5_000_000, x>>10%16
-			at := uint64(i) * uint64(days) * 43_000 / uint64(n)
-			day, second = at/43_000, 36_000+at%43_000
+		if r.left == 0 {
+			r.begin(x, uint64(i)*uint64(days)*43_000/uint64(n))
 		}
-		left--
-		line++
-		b = append(b, 'S')
-		b = padded(b, store, 4)
-		b = append(b, ',', 'R')
-		b = padded(b, receipt, 9)
-		b = append(b, ',', byte('0'+line), ',')
-		b = append(b, date[day]...)
-		b = append(b, 'T')
-		b = padded(b, second/3600, 2)
-		b = append(b, ':')
-		b = padded(b, second/60%60, 2)
-		b = append(b, ':')
-		b = padded(b, second%60, 2)
-		b = append(b, ',', 'P')
-		b = padded(b, x>>33%20_000, 6)
-		qty, price := 1+x>>5%3, 990+x>>40%90_000
-		gross := qty * price
-		discount := uint64(0)
-		if x>>3&7 == 0 {
-			discount = gross / 10
-		}
-		amount := gross - discount
-		b = append(b, ',', byte('0'+qty), ',')
-		b = appendFen(b, price)
-		b = append(b, ',')
-		b = appendFen(b, discount)
-		b = append(b, ',')
-		b = appendFen(b, (2*amount*taxPercent+100+taxPercent)/(2*(100+taxPercent)))
-		b = append(b, ',')
-		b = appendFen(b, amount)
-		b = append(b, ',', 'C')
-		b = padded(b, customer, 7)
-		b = append(b, ',', 'K')
-		b = padded(b, cashier, 2)
-		b = append(b, '\n')
+		b = r.line(b, x, date)
 		if len(b) >= 1<<20 {
 			if _, err := w.Write(b); err != nil {
 				return fmt.Errorf("world: %w", err)
@@ -92,6 +52,54 @@ func bigLines(w io.Writer, n int, seed uint64, days int) error {
 		return fmt.Errorf("world: %w", err)
 	}
 	return nil
+}
+
+// bigReceipt is what the lines of a receipt share.
+type bigReceipt struct {
+	number, store, day, second, customer, cashier uint64
+	lines, left                                   byte
+}
+
+// begin draws the next receipt; at counts seconds of shop time, 43,000 a day from 10:00.
+func (r *bigReceipt) begin(x, at uint64) {
+	r.number++
+	r.lines, r.left = 0, 1+byte(x>>60&3)
+	r.store, r.customer, r.cashier = x>>50%200, x>>20%5_000_000, x>>10%16
+	r.day, r.second = at/43_000, 36_000+at%43_000
+}
+
+// line appends the receipt's next line.
+func (r *bigReceipt) line(b []byte, x uint64, date []string) []byte {
+	r.left--
+	r.lines++
+	b = append(b, 'S')
+	b = padded(b, r.store, 4)
+	b = append(b, ',', 'R')
+	b = padded(b, r.number, 9)
+	b = append(b, ',', '0'+r.lines, ',')
+	b = append(b, date[r.day]...)
+	b = append(b, 'T')
+	b = padded(b, r.second/3600, 2)
+	b = append(b, ':')
+	b = padded(b, r.second/60%60, 2)
+	b = append(b, ':')
+	b = padded(b, r.second%60, 2)
+	b = append(b, ',', 'P')
+	b = padded(b, x>>33%20_000, 6)
+	qty, price, discount := 1+x>>5%3, 990+x>>40%90_000, uint64(0)
+	if x>>3&7 == 0 {
+		discount = qty * price / 10
+	}
+	amount := qty*price - discount
+	b = append(b, ',', byte('0'+qty), ',')
+	b = append(appendFen(b, price), ',')
+	b = append(appendFen(b, discount), ',')
+	b = append(appendFen(b, (2*amount*taxPercent+100+taxPercent)/(2*(100+taxPercent))), ',')
+	b = append(appendFen(b, amount), ',', 'C')
+	b = padded(b, r.customer, 7)
+	b = append(b, ',', 'K')
+	b = padded(b, r.cashier, 2)
+	return append(b, '\n')
 }
 
 // padded appends v with leading zeros, cut to width digits.
