@@ -184,7 +184,7 @@ func (s *sim) trade(u, day int) []order {
 	}
 	first, span := 10*3600, 12*3600-60
 	if at.online {
-		first, span = 0, 24*3600-60
+		first, span = 1, 24*3600-61 // midnight is when the opening stock was taken
 	}
 	seconds := make([]int, len(all))
 	for i := range seconds {
