@@ -28,7 +28,7 @@ type jsonSource struct {
 }
 
 func (p *Plan) openJSON(o *opened, stream io.Reader, encoding string) (source, Layout, map[string]int, error) {
-	layout := Layout{Format: "jsonl", Encoding: encoding}
+	layout := Layout{Format: "jsonl", Encoding: encoding, Delimiter: strings.Join(append([]string{p.Profile.Records}, p.Profile.Explode...), ";")}
 	s := &jsonSource{opened: o, profile: p.Profile, plan: map[string][]int{}, lines: bufio.NewReaderSize(stream, sampleBytes), line: 1}
 	at := map[string]int{}
 	names := sorted(p.Profile.Columns)

@@ -16,7 +16,7 @@ import (
 type Layout struct {
 	Format     string // csv, xlsx, jsonl
 	Encoding   string
-	Delimiter  string
+	Delimiter  string // CSV: the character; XLSX: the sheet's part; JSON: path of the records ; exploded arrays
 	HeaderLine int64 // 0: the file has no header row
 	Header     []string
 }

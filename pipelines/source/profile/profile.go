@@ -119,7 +119,7 @@ func (c *Column) UnmarshalYAML(decode func(any) error) error {
 	if err := decode(&full); err != nil {
 		return err
 	}
-	c.From, c.Bad = full.From, full.Bad
+	c.From, c.Bad = full.From, orNull(full.Bad, decode)
 	c.Optional = full.Optional || full.Required != nil && !*full.Required
 	return nil
 }
@@ -154,8 +154,19 @@ func (m *Mapping) UnmarshalYAML(decode func(any) error) error {
 	if err := decode(&full); err != nil {
 		return err
 	}
-	m.Expr, m.Agg, m.Bad = full.Expr, full.Agg, full.Bad
+	m.Expr, m.Agg, m.Bad = full.Expr, full.Agg, orNull(full.Bad, decode)
 	return nil
+}
+
+// orNull gives "null" for `bad: null`, which YAML reads as nothing.
+func orNull(value string, decode func(any) error) string {
+	var keys map[string]any
+	if err := decode(&keys); err == nil && value == "" {
+		if _, written := keys["bad"]; written {
+			return "null"
+		}
+	}
+	return value
 }
 
 // Parse reads and checks a profile. name is the file's name in messages. Every error is a fault of kind Usage whose

@@ -266,6 +266,11 @@ func blankAfter(cells [][]byte) bool {
 }
 
 func (w *worker) refuse(kind string, r row, column string, raw []byte, why *reason) {
+	if n := len(w.part.refusals); kind == "value" && n > 0 {
+		if last := w.part.refusals[n-1]; last.Kind == kind && last.Row == w.part.records && last.Column == column {
+			return // one cell read in two ways
+		}
+	}
 	if len(raw) > maxRaw {
 		raw = raw[:maxRaw]
 	}

@@ -74,6 +74,7 @@ func (p *Plan) openWorkbook(o *opened) (source, Layout, map[string]int, error) {
 	if err != nil {
 		return nil, layout, nil, err
 	}
+	layout.Delimiter = sheet
 	if err := s.readStyles(); err != nil {
 		return nil, layout, nil, err
 	}

@@ -1,0 +1,292 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/profile"
+)
+
+// taken is a file of the batch being made.
+type taken struct {
+	lake.File
+	path     string
+	outcome  profile.Outcome
+	refusals []profile.Refusal
+	refused  int64 // records
+}
+
+// batch is a batch being made.
+type batch struct {
+	*feed
+	dir   string
+	body  lake.Batch
+	files []*taken
+	sink  *profile.Sink
+	path  string // of the sink
+}
+
+// take makes one batch of deliveries and commits it. With replay the files are taken again, whatever is known of
+// them, and replace the named ones.
+func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.FileRef, result *Result) error {
+	dir, clean, err := f.scratch()
+	if err != nil {
+		return err
+	}
+	defer clean()
+	arrivals, err := f.fetch(ctx, dir, group)
+	if err != nil || len(arrivals) == 0 {
+		return err
+	}
+	b := &batch{feed: f, dir: dir, path: filepath.Join(dir, "records.tsv")}
+	b.body = lake.Batch{Source: f.Source, Feed: f.Name, Profile: f.Profile.Name, Mapping: f.mapping, Supersedes: replay}
+	b.enter(arrivals, replay != nil)
+	b.body.ID = b.id()
+	if err := b.convert(ctx); err != nil {
+		return err
+	}
+	if err := b.stage(ctx); err != nil {
+		return err
+	}
+	if err := b.commit(ctx); err != nil {
+		return err
+	}
+	f.state.add(b.body)
+	b.report(result)
+	return nil
+}
+
+// enter decides for each arrival whether its bytes are known and what it replaces.
+func (b *batch) enter(arrivals []arrival, replay bool) {
+	here := map[string]int{}
+	for _, a := range arrivals {
+		t := &taken{path: a.path, File: lake.File{No: len(b.files), Name: a.Name, SHA256: a.sha, Bytes: a.size, Modified: a.Modified, Captures: a.Captures}}
+		b.files = append(b.files, t)
+		if !replay {
+			if ref, ok := b.state.live[a.sha]; ok {
+				reads := b.state.reads[a.sha]
+				t.DuplicateOf = &ref
+				t.Counts = lake.Counts{Read: reads, Duplicate: reads}
+				if old, named := b.state.names[a.Name]; named && old != ref {
+					b.body.Supersedes = append(b.body.Supersedes, old) // the name now holds what another file delivered
+				}
+				continue
+			}
+			if ref, ok := b.state.bad[a.sha+" "+b.mapping]; ok {
+				t.DuplicateOf = &ref
+				continue
+			}
+			if no, ok := here[a.sha]; ok {
+				t.DuplicateOf = &lake.FileRef{FileNo: no} // this batch; completed by resolve
+				continue
+			}
+			if old, ok := b.state.names[a.Name]; ok {
+				b.body.Supersedes = append(b.body.Supersedes, old)
+			}
+		}
+		here[a.sha] = t.No
+	}
+}
+
+// id derives the batch's name from what it is made of.
+func (b *batch) id() string {
+	var parts []string
+	for _, t := range b.files {
+		parts = append(parts, t.Name, t.SHA256, strconv.FormatBool(t.DuplicateOf != nil))
+	}
+	for _, ref := range b.body.Supersedes {
+		parts = append(parts, ref.Batch, strconv.Itoa(ref.FileNo))
+	}
+	return lake.BatchID(b.Source, b.Name, b.mapping, parts)
+}
+
+// convert reads the files into one set of normalised records.
+func (b *batch) convert(ctx context.Context) (err error) {
+	if b.sink, err = profile.NewSink(b.path); err != nil {
+		return tempFault(err, b.dir)
+	}
+	for _, t := range b.files {
+		if t.DuplicateOf != nil {
+			continue
+		}
+		before := b.sink.Size()
+		outcome, err := b.plan.Convert(ctx, profile.File{Path: t.path, No: t.No, Captures: t.Captures, Limits: b.opt.Limits}, b.sink)
+		var refused *profile.RefusedFile
+		switch {
+		case errors.As(err, &refused):
+			outcome.Accepted, outcome.Refused, outcome.Ignored, outcome.Read = 0, 0, 0, 0
+			t.refuse(refused.Code, refused.Error(), refused.Line)
+		case err != nil:
+			return errors.Join(tempFault(err, b.dir), b.sink.Close())
+		}
+		t.outcome, t.refused = outcome, outcome.Refused
+		t.refusals = append(t.refusals, outcome.Refusals...)
+		t.Format, t.Encoding, t.Delimiter = outcome.Layout.Format, outcome.Layout.Encoding, outcome.Layout.Delimiter
+		t.HeaderLine, t.Header = outcome.Layout.HeaderLine, outcome.Layout.Header
+		if b.tooMany(t) {
+			if err := b.sink.Rewind(before); err != nil {
+				return errors.Join(tempFault(err, b.dir), b.sink.Close())
+			}
+		}
+	}
+	return tempFault(b.sink.Close(), b.dir)
+}
+
+// tooMany refuses a file whose refused share passes the feed's limit.
+func (b *batch) tooMany(t *taken) bool {
+	if t.Refused || t.refused*1_000_000 <= b.RefuseOver*t.outcome.Read {
+		return false
+	}
+	why := ""
+	for _, r := range t.refusals {
+		if r.Kind == "row" {
+			why = fmt.Sprintf("; first in line %d: %s %s", r.Line, r.Column, r.Message)
+			break
+		}
+	}
+	t.refuse("too_many_refused", fmt.Sprintf("%d of %d records are refused, more than the feed's limit%s", t.refused, t.outcome.Read, why), 0)
+	return true
+}
+
+func (t *taken) refuse(code, message string, line int64) {
+	t.File.Refused, t.Reason = true, code+": "+message
+	t.refusals = append([]profile.Refusal{{Kind: "file", Line: line, Code: code, Message: message}}, t.refusals...)
+}
+
+func tempFault(err error, dir string) error {
+	if err == nil || fault.KindOf(err) != fault.Internal {
+		return err
+	}
+	return fault.Wrap(err, fault.Exhausted, "temp_write", dir, "free space, or set engine.temp_dir to another folder", "scratch files cannot be written")
+}
+
+// commit stores the objects and appends the entry.
+func (b *batch) commit(ctx context.Context) error {
+	if err := b.storeRaw(ctx); err != nil {
+		return err
+	}
+	b.body.Files, b.body.Counts = nil, lake.Counts{}
+	for _, t := range b.files {
+		if t.DuplicateOf != nil && t.DuplicateOf.Batch == "" {
+			of := b.files[t.DuplicateOf.FileNo]
+			t.DuplicateOf.Batch = b.body.ID
+			t.Counts = lake.Counts{Read: of.Counts.Read, Duplicate: of.Counts.Read}
+		}
+		if !t.Counts.Balanced() {
+			return fault.New(fault.Damaged, "records_lost", t.Name, "report this with the file's layout; nothing was committed",
+				"%d records read, but %d accepted, %d duplicate, %d quarantined, %d ignored", t.Counts.Read, t.Counts.Accepted, t.Counts.Duplicate, t.Counts.Quarantined, t.Counts.Ignored)
+		}
+		b.body.Files = append(b.body.Files, t.File)
+		b.body.Counts = b.body.Counts.Add(t.Counts)
+	}
+	b.keepSuperseded()
+	entry, err := b.log.Append(ctx, b.seq+1, lake.KindBatch, b.body)
+	if err != nil {
+		return err
+	}
+	b.seq = entry.Seq
+	return nil
+}
+
+// keepSuperseded leaves the earlier delivery in force when the one that should replace it was refused.
+func (b *batch) keepSuperseded() {
+	for _, t := range b.files {
+		old, ok := b.state.names[t.Name]
+		if !ok || !t.Refused {
+			continue
+		}
+		var kept []lake.FileRef
+		for _, ref := range b.body.Supersedes {
+			if ref != old {
+				kept = append(kept, ref)
+			}
+		}
+		b.body.Supersedes = kept
+	}
+}
+
+// storeRaw keeps the bytes of every new file exactly as received.
+func (b *batch) storeRaw(ctx context.Context) error {
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.SetLimit(4)
+	for _, t := range b.files {
+		if t.DuplicateOf != nil || t.Raw.Key != "" {
+			continue
+		}
+		eg.Go(func() error {
+			packed := filepath.Join(b.dir, "raw-"+strconv.Itoa(t.No)+".zst")
+			sha, size, err := pack(t.path, packed)
+			if err != nil {
+				return tempFault(err, b.dir)
+			}
+			key := lake.RawKey(b.Source, b.Name, t.Modified, t.SHA256)
+			if _, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, packed, objstore.PutOptions{SHA256: sha}); err != nil {
+				return err
+			}
+			t.Raw = lake.Object{Key: key, SHA256: sha, Bytes: size}
+			return os.Remove(packed)
+		})
+	}
+	return eg.Wait()
+}
+
+// pack compresses a file and gives the hash and size of the result. The same bytes give the same result.
+func pack(from, to string) (sha string, size int64, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
+	if err != nil {
+		return "", 0, err
+	}
+	if _, err := z.ReadFrom(in); err != nil {
+		return "", 0, errors.Join(err, z.Close())
+	}
+	if err := z.Close(); err != nil {
+		return "", 0, err
+	}
+	if err := out.Sync(); err != nil {
+		return "", 0, err
+	}
+	return hashOf(to)
+}
+
+func hashOf(path string) (string, int64, error) { return hashFile(path) }
+
+// report adds the batch to a run's result.
+func (b *batch) report(r *Result) {
+	r.Batches = append(r.Batches, b.body)
+	r.Counts = r.Counts.Add(b.body.Counts)
+	r.Replaced += len(b.body.Supersedes)
+	for _, t := range b.files {
+		r.Files++
+		switch {
+		case t.DuplicateOf != nil:
+			r.Same++
+		case t.Refused:
+			r.Refused++
+			r.Findings = append(r.Findings, Finding{b.Source, b.Name, t.Name, "refused_file", t.Reason, t.Counts.Read})
+		case t.Counts.Quarantined > 0:
+			first := t.refusals[0]
+			r.Findings = append(r.Findings, Finding{b.Source, b.Name, t.Name, first.Code, fmt.Sprintf("line %d, column %s: %s", first.Line, first.Column, first.Message), t.Counts.Quarantined})
+		}
+	}
+}

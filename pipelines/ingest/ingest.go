@@ -1,0 +1,339 @@
+// Package ingest takes deliveries in: the bytes exactly as received, typed rows per canonical stream, refused records
+// in quarantine, and one journal entry that makes all of it count at once.
+//
+// Conservation: Read = Accepted + Duplicate + Quarantined + Ignored, where Read is what the reader counted and
+// Accepted what the written files hold. When the two sides differ nothing is committed.
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sort"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/journal"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/warehouse"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/file"
+	"github.com/omoflow/omoflow/pipelines/source/profile"
+)
+
+// Location is how one location keeps time; empty values are the profile's.
+type Location struct {
+	Zone    string // IANA
+	Cutover string // HH:MM
+}
+
+// Options is what every feed shares. Lake, DB and TempDir are mandatory.
+type Options struct {
+	Lake      *lake.Lake
+	DB        *warehouse.DB
+	TempDir   string // private; on the lake's file system finished files are linked instead of copied
+	Zone      string // of profiles that name none; default UTC
+	Locations map[string]Location
+	Limits    profile.Limits
+	Now       func() time.Time                 // for the settle rule only; default time.Now
+	Progress  func(format string, args ...any) // may be nil
+
+	BatchBytes int64 // files of one batch together; default 256 MiB
+	BatchFiles int   // default 500
+}
+
+// Feed is one kind of file of a source.
+type Feed struct {
+	Source, Name string
+	Place        file.Place
+	Match        string
+	Settle       time.Duration
+	Marker       string
+	Profile      *profile.Profile
+	RefuseOver   int64 // parts per million of refused records above which nothing of a file lands; 20,000 is 2 %
+	Constants    map[string]string
+}
+
+// Finding is a delivery that needs a person: refused files, and records in quarantine.
+type Finding struct {
+	Source, Feed, File string
+	Code, Message      string
+	Records            int64
+}
+
+// Result says what a run did.
+type Result struct {
+	Batches  []lake.Batch // committed, in order
+	Counts   lake.Counts
+	Files    int // taken in, refused and duplicate ones included
+	Refused  int
+	Same     int // files whose bytes were known
+	Replaced int // files that replaced an earlier delivery of their name
+	Waiting  []string
+	Findings []Finding
+}
+
+func (o *Options) fill() {
+	if o.BatchBytes == 0 {
+		o.BatchBytes = 256 << 20
+	}
+	if o.BatchFiles == 0 {
+		o.BatchFiles = 500
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zone == "" {
+		o.Zone = "UTC"
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, ...any) {}
+	}
+}
+
+// Run takes in what has arrived at the feeds. A feed that fails does not stop the others; the error then is
+// fault.Partial when others succeeded. Running again after any interruption gives the same content.
+func Run(ctx context.Context, opt Options, feeds []Feed) (Result, error) {
+	opt.fill()
+	var result Result
+	var failed []error
+	for _, f := range feeds {
+		one, err := prepare(opt, f)
+		if err == nil {
+			err = one.run(ctx, &result)
+		}
+		if ctx.Err() != nil {
+			return result, fault.Wrap(context.Cause(ctx), fault.Interrupted, "interrupted", f.Source+"."+f.Name, "run again; nothing is lost or taken twice", "ingest was stopped")
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("ingest %s.%s: %w", f.Source, f.Name, err))
+		}
+	}
+	switch {
+	case len(failed) == 0:
+		return result, nil
+	case len(failed) == len(feeds):
+		return result, errors.Join(failed...)
+	}
+	return result, fault.Wrap(errors.Join(failed...), fault.Partial, "feeds_failed", "", "correct them and run again; the other feeds are done", fmt.Sprintf("%d of %d feeds failed", len(failed), len(feeds)))
+}
+
+// feed is a Feed at work.
+type feed struct {
+	Feed
+	opt     Options
+	pattern *file.Pattern
+	plan    *profile.Plan
+	mapping string // version of the rules
+	log     *journal.Log
+	seq     int64 // of the log's tail
+	state   state
+}
+
+func prepare(opt Options, f Feed) (*feed, error) {
+	pattern, err := file.ParsePattern(f.Match)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := f.Profile.Compile(&profile.Bind{Constants: f.Constants, Captures: pattern.Captures()})
+	if err != nil {
+		return nil, err
+	}
+	one := &feed{Feed: f, opt: opt, pattern: pattern, plan: plan, log: opt.Lake.StreamLog(f.Source, f.Name)}
+	one.mapping = one.mappingVersion()
+	return one, nil
+}
+
+// engineVersion changes when the same profile and bytes would give other rows.
+const engineVersion = "1"
+
+// mappingVersion hashes everything besides the bytes that rows depend on.
+func (f *feed) mappingVersion() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "ingest %s\n%q\n%s\n%q\n", engineVersion, f.Profile.Text(), f.opt.Zone, f.Match)
+	for _, m := range []map[string]string{f.Constants, locationText(f.opt.Locations)} {
+		keys := make([]string, 0, len(m))
+		for k := range m {
+			keys = append(keys, k)
+		}
+		sort.Strings(keys)
+		for _, k := range keys {
+			fmt.Fprintf(h, "%q %q\n", k, m[k])
+		}
+		fmt.Fprintln(h)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func locationText(m map[string]Location) map[string]string {
+	out := map[string]string{}
+	for k, v := range m {
+		out[k] = v.Zone + " " + v.Cutover
+	}
+	return out
+}
+
+// state is what the feed's log says has been taken in.
+type state struct {
+	known map[string]bool         // name, size and time
+	live  map[string]lake.FileRef // content -> file whose rows count
+	reads map[string]int64        // content -> records read
+	names map[string]lake.FileRef // name -> its live file
+	shas  map[string]string       // name -> content of its live file
+	bad   map[string]lake.FileRef // content and mapping -> refused file
+}
+
+func knownKey(name string, size int64, modified time.Time) string {
+	return fmt.Sprintf("%d %d %s", size, modified.UnixNano(), name)
+}
+
+// load reads the feed's log.
+func (f *feed) load(ctx context.Context) error {
+	f.state = state{known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{}}
+	f.seq = 0
+	return f.log.Read(ctx, 1, func(e journal.Entry) error {
+		f.seq = e.Seq
+		if e.Kind != lake.KindBatch {
+			return nil
+		}
+		b, err := lake.DecodeBatch(e)
+		if err != nil {
+			return err
+		}
+		f.state.add(b.Batch)
+		return nil
+	})
+}
+
+func (s *state) add(b lake.Batch) {
+	for _, ref := range b.Supersedes {
+		for sha, live := range s.live {
+			if live == ref {
+				delete(s.live, sha)
+			}
+		}
+		for name, live := range s.names {
+			if live == ref {
+				delete(s.names, name)
+				delete(s.shas, name)
+			}
+		}
+		for key, bad := range s.bad {
+			if bad == ref {
+				delete(s.bad, key)
+			}
+		}
+	}
+	for _, file := range b.Files {
+		s.known[knownKey(file.Name, file.Bytes, file.Modified)] = true
+		ref := lake.FileRef{Batch: b.ID, FileNo: file.No}
+		switch {
+		case file.DuplicateOf != nil:
+		case file.Refused:
+			s.bad[file.SHA256+" "+b.Mapping] = ref
+		default:
+			s.live[file.SHA256] = ref
+			s.reads[file.SHA256] = file.Counts.Read
+			s.names[file.Name] = ref
+			s.shas[file.Name] = file.SHA256
+		}
+	}
+}
+
+// arrival is a delivery whose content identity is known.
+type arrival struct {
+	source.Delivery
+	path string
+	sha  string
+	size int64
+}
+
+// run takes in what is new of one feed.
+func (f *feed) run(ctx context.Context, result *Result) error {
+	if err := f.load(ctx); err != nil {
+		return err
+	}
+	watch := &file.Watch{
+		Place: f.Place, Pattern: f.pattern, Settle: f.Settle, Marker: f.Marker, Now: f.opt.Now,
+		Known:   func(e file.Entry) bool { return f.state.known[knownKey(e.Name, e.Size, e.Modified)] },
+		Waiting: func(e file.Entry) { result.Waiting = append(result.Waiting, e.Name) },
+	}
+	var group []source.Delivery
+	var size int64
+	done := 0
+	flush := func() error {
+		if len(group) == 0 {
+			return nil
+		}
+		err := f.take(ctx, group, nil, result)
+		done += len(group)
+		f.opt.Progress("%s.%s: %d files", f.Source, f.Name, done)
+		group, size = nil, 0
+		return err
+	}
+	_, err := watch.Pull(ctx, nil, func(d source.Delivery) error {
+		if len(group) > 0 && (size+d.Size > f.opt.BatchBytes || len(group) >= f.opt.BatchFiles || slices.ContainsFunc(group, func(g source.Delivery) bool { return g.Name == d.Name })) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		group, size = append(group, d), size+d.Size
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// fetch brings deliveries here and hashes them. One that changes meanwhile is left for the next run.
+func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) ([]arrival, error) {
+	all := make([]arrival, len(group))
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.SetLimit(2)
+	for i, d := range group {
+		eg.Go(func() error {
+			path, err := d.Fetch(ctx, dir)
+			if err != nil {
+				return err
+			}
+			sha, size, err := hashFile(path)
+			if errors.Is(err, os.ErrNotExist) {
+				return nil
+			}
+			all[i] = arrival{d, path, sha, size}
+			return fault.Wrap(err, fault.Unavailable, "unreadable_file", d.Name, "give this user read permission", "the delivered file cannot be read")
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(a arrival) bool { return a.sha == "" || a.size != a.Size }), nil
+}
+
+func hashFile(path string) (sha string, size int64, err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	h := sha256.New()
+	size, err = io.CopyBuffer(h, struct{ io.Reader }{in}, make([]byte, 1<<18))
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+// scratch makes a private folder.
+func (f *feed) scratch() (string, func(), error) {
+	dir, err := os.MkdirTemp(f.opt.TempDir, "ingest-")
+	if err != nil {
+		return "", nil, fault.Wrap(err, fault.Exhausted, "temp_unwritable", f.opt.TempDir, "free space, or set engine.temp_dir to another folder", "scratch files cannot be written")
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil // a leftover is harmless: nothing reads it
+}

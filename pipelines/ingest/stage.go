@@ -1,0 +1,323 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore"
+	"github.com/omoflow/omoflow/internal/retail"
+	"github.com/omoflow/omoflow/internal/warehouse"
+	"github.com/omoflow/omoflow/pipelines/source/profile"
+)
+
+// inMemory is the size of normalised records up to which they are held as a table instead of being read per statement.
+const inMemory = 96 << 20
+
+// stage types the records and writes them per stream.
+func (b *batch) stage(ctx context.Context) error {
+	conn, err := b.opt.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // only gives the connection back
+	accepted := int64(0)
+	for _, t := range b.files {
+		if t.DuplicateOf == nil && !t.Refused {
+			accepted += t.outcome.Accepted
+		}
+	}
+	if accepted > 0 {
+		if err := b.openRecords(ctx, conn); err != nil {
+			return err
+		}
+		defer func() {
+			_ = conn.Exec(context.WithoutCancel(ctx), "DROP VIEW IF EXISTS record; DROP TABLE IF EXISTS typed_record; DROP TABLE IF EXISTS bad_record") // temporary
+		}()
+		if err := b.checkRecords(ctx, conn); err != nil {
+			return err
+		}
+	}
+	for _, t := range b.files {
+		b.count(t)
+	}
+	if accepted > 0 {
+		for _, s := range b.plan.Streams {
+			if err := b.stageStream(ctx, conn, s); err != nil {
+				return err
+			}
+		}
+	}
+	return b.quarantine(ctx, conn)
+}
+
+// openRecords makes the view record over the normalised records.
+func (b *batch) openRecords(ctx context.Context, conn *warehouse.Conn) error {
+	var columns []string
+	for _, c := range b.plan.SlotColumns() {
+		columns = append(columns, warehouse.Literal(c.Name)+": "+warehouse.Literal(c.Type))
+	}
+	parallel := "true"
+	if b.sink.LineBreaks {
+		parallel = "false"
+	}
+	read := fmt.Sprintf(`SELECT * FROM read_csv(%s, delim = '\t', quote = '"', escape = '"', header = false, auto_detect = false, nullstr = '', new_line = '\n', max_line_size = 16777216, parallel = %s, columns = {%s})`,
+		warehouse.Literal(b.path), parallel, strings.Join(columns, ", "))
+	read = strings.ReplaceAll(read, `'\t'`, "'\t'")
+	if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE bad_record (_f INTEGER, _r BIGINT)"); err != nil {
+		return err
+	}
+	if b.sink.Size() <= inMemory {
+		if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE typed_record AS "+read); err != nil {
+			return err
+		}
+		read = "SELECT * FROM typed_record"
+	}
+	return conn.Exec(ctx, "CREATE OR REPLACE TEMP VIEW record AS "+read)
+}
+
+// checkRecords finds the records that only SQL can refuse, and those that no stream takes.
+func (b *batch) checkRecords(ctx context.Context, conn *warehouse.Conn) error {
+	if err := b.refuseTyped(ctx, conn); err != nil {
+		return err
+	}
+	var out []string
+	for _, t := range b.files {
+		if t.DuplicateOf == nil && !t.Refused && b.tooMany(t) {
+			out = append(out, strconv.Itoa(t.No))
+		}
+	}
+	if len(out) > 0 {
+		if err := conn.Exec(ctx, "INSERT INTO bad_record SELECT _f, _r FROM record WHERE _f IN ("+strings.Join(out, ", ")+") AND (_f, _r) NOT IN (SELECT (_f, _r) FROM bad_record)"); err != nil {
+			return err
+		}
+	}
+	return b.countIgnored(ctx, conn)
+}
+
+// refuseTyped quarantines records whose mapped values are missing or do not fit.
+func (b *batch) refuseTyped(ctx context.Context, conn *warehouse.Conn) error {
+	var arms, conditions []string
+	for _, s := range b.plan.Streams {
+		for _, c := range s.Columns {
+			condition, code := check(s, c)
+			if condition == "" {
+				continue
+			}
+			if s.Where != "" {
+				condition = "coalesce((" + s.Where + "), false) AND " + condition
+			}
+			conditions = append(conditions, "("+condition+")")
+			arms = append(arms, fmt.Sprintf("WHEN %s THEN %s", condition, warehouse.Literal(code+" "+s.Stream.Name+"."+c.Column.Name)))
+		}
+	}
+	if len(conditions) == 0 {
+		return nil
+	}
+	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT _f, _r, CASE %s END FROM record WHERE %s ORDER BY _f, _r", strings.Join(arms, " "), strings.Join(conditions, " OR ")))
+	if err != nil {
+		return b.expressionFault(err)
+	}
+	wanted := map[int]map[int64]bool{}
+	why := map[[2]int64]string{}
+	for rows.Next() {
+		text := rows.Text()
+		no, err1 := strconv.Atoi(text[0])
+		r, err2 := strconv.ParseInt(text[1], 10, 64)
+		if err1 != nil || err2 != nil {
+			return fmt.Errorf("read refused records: %q", text)
+		}
+		if wanted[no] == nil {
+			wanted[no] = map[int64]bool{}
+		}
+		wanted[no][r] = true
+		why[[2]int64{int64(no), r}] = text[2]
+	}
+	if err := rows.Err(); err != nil {
+		return b.expressionFault(err)
+	}
+	_ = rows.Close() // read to its end
+	return b.describe(ctx, conn, wanted, why)
+}
+
+// describe gives each record that SQL refused its line and text, and leaves it out of what is staged.
+func (b *batch) describe(ctx context.Context, conn *warehouse.Conn, wanted map[int]map[int64]bool, why map[[2]int64]string) error {
+	for _, t := range b.files {
+		if len(wanted[t.No]) == 0 {
+			continue
+		}
+		found, err := profile.Find(ctx, t.path, t.outcome.Layout, b.opt.Limits, wanted[t.No])
+		if err != nil {
+			return err
+		}
+		var values []string
+		for _, r := range sortedRows(wanted[t.No]) {
+			code, column, _ := strings.Cut(why[[2]int64{int64(t.No), r}], " ")
+			t.refusals = append(t.refusals, profile.Refusal{Kind: "row", Row: r, Line: found[r].Line, Column: column, Code: code, Message: messages[code], Raw: found[r].Text})
+			t.refused++
+			values = append(values, fmt.Sprintf("(%d, %d)", t.No, r))
+			if len(values) == 1000 {
+				if err := conn.Exec(ctx, "INSERT INTO bad_record VALUES "+strings.Join(values, ", ")); err != nil {
+					return err
+				}
+				values = nil
+			}
+		}
+		if len(values) > 0 {
+			if err := conn.Exec(ctx, "INSERT INTO bad_record VALUES "+strings.Join(values, ", ")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var messages = map[string]string{"missing_value": "is empty after mapping", "does_not_fit": "does not fit the column's type"}
+
+// check gives the condition under which a column refuses a record; "" when reading has checked it already.
+func check(s profile.StreamPlan, c profile.ColumnPlan) (condition, code string) {
+	if c.Exact || c.Agg != "first" {
+		return "", ""
+	}
+	typed := tryCast(c)
+	isKey := len(s.OnePer) == 0
+	for _, k := range s.OnePer {
+		isKey = isKey || k == c.Column.Name
+	}
+	switch {
+	case c.Column.Required && isKey:
+		return "(" + typed + ") IS NULL", "missing_value"
+	case c.Slot == "" && c.Column.Type != "VARCHAR" && c.Bad != "null":
+		return "(" + c.SQL + ") IS NOT NULL AND (" + typed + ") IS NULL", "does_not_fit"
+	}
+	return "", ""
+}
+
+func tryCast(c profile.ColumnPlan) string {
+	return "TRY_CAST((" + c.SQL + ") AS " + c.Column.Type + ")"
+}
+
+// countIgnored counts the records that no stream takes: the profile's conditions say that they are none of it.
+func (b *batch) countIgnored(ctx context.Context, conn *warehouse.Conn) error {
+	var none []string
+	for _, s := range b.plan.Streams {
+		if s.Where == "" {
+			return nil
+		}
+		none = append(none, "NOT coalesce(("+s.Where+"), false)")
+	}
+	rows, err := conn.Text(ctx, "SELECT _f, count(*) FROM record WHERE "+strings.Join(none, " AND ")+" AND (_f, _r) NOT IN (SELECT (_f, _r) FROM bad_record) GROUP BY _f")
+	if err != nil {
+		return b.expressionFault(err)
+	}
+	for _, row := range rows {
+		no, err1 := strconv.Atoi(row[0])
+		n, err2 := strconv.ParseInt(row[1], 10, 64)
+		if err1 != nil || err2 != nil || no >= len(b.files) {
+			return fmt.Errorf("count ignored records: %q", row)
+		}
+		b.files[no].outcome.Ignored += n
+		b.files[no].outcome.Accepted -= n
+	}
+	return nil
+}
+
+// count settles a file's account.
+func (b *batch) count(t *taken) {
+	if t.DuplicateOf != nil {
+		return
+	}
+	o := t.outcome
+	if t.Refused {
+		t.Counts = lake.Counts{Read: o.Read, Quarantined: o.Read}
+		return
+	}
+	sqlRefused := t.refused - o.Refused
+	t.Counts = lake.Counts{Read: o.Read, Accepted: o.Accepted - sqlRefused, Quarantined: t.refused, Ignored: o.Ignored}
+}
+
+// expressionFault says that a profile's SQL is wrong.
+func (b *batch) expressionFault(err error) error {
+	if k := fault.KindOf(err); k == fault.Exhausted || k == fault.Interrupted {
+		return err
+	}
+	return fault.Wrap(err, fault.Usage, "profile_sql", "profile "+b.Profile.Name, "correct the expression; s0, s1, ... in the message are the cells it reads", "an expression of the profile fails")
+}
+
+// stageStream writes the rows of one stream.
+func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile.StreamPlan) error {
+	query, err := b.query(s)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(b.dir, s.Stream.Name+".parquet")
+	ids := map[string]int{}
+	for i, c := range s.Stream.All() {
+		ids[c.Name] = i + 1
+	}
+	done, err := conn.CopyParquet(ctx, query, path, warehouse.CopyOptions{FieldIDs: ids})
+	if err != nil {
+		return b.expressionFault(err)
+	}
+	if s.Where == "" && len(s.OnePer) == 0 {
+		want := int64(0)
+		for _, t := range b.files {
+			want += t.Counts.Accepted
+		}
+		if done.Rows != want {
+			return fault.New(fault.Damaged, "rows_lost", b.Source+"."+b.Name, "report this with the file's layout; nothing was committed", "%d records were accepted, stream %s holds %d rows", want, s.Stream.Name, done.Rows)
+		}
+	}
+	if done.Rows == 0 {
+		return nil
+	}
+	// The hash is in the name: an interrupted run may have left other bytes of the same rows.
+	key := lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+done.SHA256[:12])
+	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.SHA256, Bytes: done.Bytes, Rows: done.Rows}}
+	if err := describeStaged(ctx, conn, path, s.Stream, &staged); err != nil {
+		return err
+	}
+	if _, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, path, objstore.PutOptions{SHA256: done.SHA256}); err != nil {
+		return err
+	}
+	b.body.Staged = append(b.body.Staged, staged)
+	return nil
+}
+
+// describeStaged notes which months and locations the rows touch.
+func describeStaged(ctx context.Context, conn *warehouse.Conn, path string, stream retail.Stream, staged *lake.Staged) error {
+	from := " FROM " + warehouse.ReadParquet(path)
+	months, err := conn.Text(ctx, "SELECT coalesce(strftime(d, '%Y-%m'), ''), sum(n), CAST(min(d) AS VARCHAR), CAST(max(d) AS VARCHAR) FROM (SELECT business_date AS d, count(*) AS n"+from+" GROUP BY 1) GROUP BY 1 ORDER BY 1")
+	if err != nil {
+		return err
+	}
+	staged.Months = map[string]int64{}
+	for _, m := range months {
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil {
+			return fmt.Errorf("count months: %w", err)
+		}
+		staged.Months[m[0]] = n
+		if m[0] != "" {
+			if staged.MinDate == "" {
+				staged.MinDate = m[2]
+			}
+			staged.MaxDate = m[3]
+		}
+	}
+	if _, ok := stream.Column("location_id"); !ok {
+		return nil
+	}
+	locations, err := conn.Text(ctx, "SELECT DISTINCT location_id"+from+" WHERE location_id IS NOT NULL ORDER BY 1 LIMIT 10000")
+	if err != nil {
+		return err
+	}
+	for _, l := range locations {
+		staged.Locations = append(staged.Locations, l[0])
+	}
+	return nil
+}
