@@ -1,0 +1,185 @@
+package report
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore"
+)
+
+// Manifest describes one archived version of a document. It is written last: a version is in the archive when
+// its manifest is.
+type Manifest struct {
+	Format      int            `json:"format"`
+	Kind        Kind           `json:"report"`
+	Period      string         `json:"period"`
+	Version     int            `json:"version"`
+	Status      string         `json:"status"`
+	ContentHash string         `json:"content_hash"`
+	Release     int64          `json:"release"`
+	ReleaseHash string         `json:"release_hash"`
+	DataAsOf    string         `json:"data_as_of"`
+	NotFed      []string       `json:"not_fed"`
+	Files       []ArchivedFile `json:"files"`
+}
+
+// ArchivedFile is one stored file of a version.
+type ArchivedFile struct {
+	Name   string `json:"name"`
+	Key    string `json:"key"`
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// Archived is the outcome of Archive: the version that holds the content, and whether this call made it.
+type Archived struct {
+	Manifest Manifest
+	Created  bool
+}
+
+const (
+	manifestName  = "manifest.json"
+	manifestLimit = 1 << 20
+	attempts      = 16 // versions tried when other writers take the ones in between
+)
+
+// Archive renders a document and keeps it under reports/<report>/<period>/v<N>/. Content that the latest version
+// already holds makes no new version; other content makes the next one. Stored files are never overwritten, so
+// several writers may archive at once. req.Version is ignored.
+func Archive(ctx context.Context, b objstore.Bucket, src Source, req Request) (Archived, error) {
+	req.Version = 0
+	doc, err := prepare(ctx, src, req)
+	if err != nil {
+		return Archived{}, err
+	}
+	next := 0
+	for range attempts {
+		kept, err := Versions(ctx, b, req.Kind, doc.Period.Name)
+		if err != nil {
+			return Archived{}, err
+		}
+		if n := len(kept); n > 0 {
+			if last := kept[n-1]; last.ContentHash == doc.Header.Hash {
+				return Archived{Manifest: last}, nil
+			} else if next <= last.Version {
+				next = last.Version
+			}
+		}
+		next++
+		m, err := store(ctx, b, doc, req, next)
+		if errors.Is(err, objstore.ErrExists) {
+			continue // another writer's version, or what a crash left of it
+		}
+		if err != nil {
+			return Archived{}, err
+		}
+		return Archived{Manifest: m, Created: true}, nil
+	}
+	return Archived{}, fault.New(fault.Conflict, "report_contended", string(req.Kind)+" "+req.Period, "run the command again", "other writers took %d versions in a row", attempts)
+}
+
+// store writes one version; ErrExists when any of its names holds other bytes.
+func store(ctx context.Context, b objstore.Bucket, doc *document, req Request, version int) (Manifest, error) {
+	doc.Header.Version = version
+	a, err := doc.render(req)
+	if err != nil {
+		return Manifest{}, err
+	}
+	f := doc.Header.Facts
+	m := Manifest{Format: 1, Kind: a.Kind, Period: a.Period, Version: version, Status: a.Status, ContentHash: a.ContentHash, Release: f.Release, ReleaseHash: f.ReleaseHash, DataAsOf: f.DataAsOf, NotFed: a.NotFed}
+	for _, part := range []struct {
+		name  string
+		bytes []byte
+	}{{"document.html", a.HTML}, {"workbook.xlsx", a.XLSX}, {"facts.jsonl", a.Facts}} {
+		sum := sha256.Sum256(part.bytes)
+		kept := ArchivedFile{Name: part.name, Key: lake.ReportKey(string(a.Kind), a.Period, version, part.name), SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(part.bytes))}
+		if err := putOnce(ctx, b, kept.Key, part.bytes, kept.SHA256); err != nil {
+			return m, err
+		}
+		m.Files = append(m.Files, kept)
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return m, fmt.Errorf("write the manifest of a report: %w", err)
+	}
+	return m, putOnce(ctx, b, lake.ReportKey(string(a.Kind), a.Period, version, manifestName), append(text, '\n'), "")
+}
+
+// putOnce stores bytes; the same bytes under the key already are fine, as after a crash.
+func putOnce(ctx context.Context, b objstore.Bucket, key string, content []byte, sum string) error {
+	_, err := b.PutIfAbsent(ctx, key, objstore.Bytes(content), objstore.PutOptions{SHA256: sum})
+	if !errors.Is(err, objstore.ErrExists) {
+		if err != nil {
+			return fmt.Errorf("store %s: %w", key, err)
+		}
+		return nil
+	}
+	there, readErr := objstore.ReadAll(ctx, b, key, 0)
+	if readErr != nil {
+		return fmt.Errorf("read %s back: %w", key, readErr)
+	}
+	if !slices.Equal(there, content) {
+		return fmt.Errorf("store %s: %w", key, objstore.ErrExists)
+	}
+	return nil
+}
+
+// Versions lists the archived versions of a document, oldest first.
+func Versions(ctx context.Context, b objstore.Bucket, kind Kind, period string) ([]Manifest, error) {
+	first := lake.ReportKey(string(kind), period, 1, manifestName)
+	prefix := strings.TrimSuffix(first, "v1/"+manifestName)
+	var numbers []int
+	err := b.List(ctx, prefix, "", func(i objstore.Info) error {
+		folder, name, ok := strings.Cut(strings.TrimPrefix(i.Key, prefix), "/")
+		if n, err := strconv.Atoi(strings.TrimPrefix(folder, "v")); ok && name == manifestName && err == nil && n > 0 {
+			numbers = append(numbers, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the versions of %s %s: %w", kind, period, err)
+	}
+	slices.Sort(numbers)
+	list := make([]Manifest, 0, len(numbers))
+	for _, n := range numbers {
+		key := lake.ReportKey(string(kind), period, n, manifestName)
+		text, err := objstore.ReadAll(ctx, b, key, manifestLimit)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", key, err)
+		}
+		var m Manifest
+		if err := json.Unmarshal(text, &m); err != nil || m.Version != n {
+			return nil, fault.Wrap(orElse(err), fault.Damaged, "report_manifest", key, "restore the object from a copy of the lake", "the manifest of an archived report cannot be read")
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+func orElse(err error) error {
+	if err == nil {
+		return errors.New("it names another version")
+	}
+	return err
+}
+
+// Read gives the bytes of an archived file and fails as damaged when they are not what the manifest says.
+func Read(ctx context.Context, b objstore.Bucket, f ArchivedFile) ([]byte, error) {
+	content, err := objstore.ReadAll(ctx, b, f.Key, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.Key, err)
+	}
+	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != f.SHA256 {
+		return nil, fault.New(fault.Damaged, "report_damaged", f.Key, "restore the object from a copy of the lake", "the archived file does not have the recorded sha256")
+	}
+	return content, nil
+}
