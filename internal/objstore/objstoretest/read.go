@@ -12,9 +12,11 @@ import (
 	"github.com/omoflow/omoflow/internal/objstore"
 )
 
+// content is what the reading tests read.
+const content = "0123456789"
+
 func readTests() []test {
-	const content = "0123456789"
-	tests := []test{
+	return []test{
 		{"get/absent", func(s *suite) {
 			_, err := s.b.Get(s.ctx, "none", 0, -1)
 			s.wants(err, objstore.ErrNotFound)
@@ -88,6 +90,9 @@ func readTests() []test {
 			}
 		}},
 	}
+}
+
+func rangeTests() (tests []test) {
 	for _, r := range []struct {
 		offset, length int64
 		want           string
@@ -158,6 +163,11 @@ func listTests() []test {
 			s.put("k/3", "")
 			s.same(s.keys("k/", "k/2"), []string{"k/3"})
 		}},
+	}
+}
+
+func listingTests() []test {
+	return []test{
 		{"list/past 1,000 keys", (*suite).manyKeys},
 		{"list/stops at an error", func(s *suite) {
 			for i := range 5 {

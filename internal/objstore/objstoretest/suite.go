@@ -30,7 +30,7 @@ type Without map[string]string
 
 // Run proves the contract. open gives an empty bucket; buckets of different calls do not see each other.
 func Run(t *testing.T, open func(t *testing.T) objstore.Bucket, without ...Without) {
-	for _, group := range [][]test{putTests(), matchTests(), readTests(), listTests(), keyTests(), bodyTests()} {
+	for _, group := range [][]test{putTests(), matchTests(), bodyTests(), largeTests(), readTests(), rangeTests(), listTests(), listingTests(), keyTests()} {
 		for _, clause := range group {
 			t.Run(clause.name, func(t *testing.T) {
 				for _, known := range without {

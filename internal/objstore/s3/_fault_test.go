@@ -62,6 +62,7 @@ func putText(b objstore.Bucket, key, content string) error {
 }
 
 func TestLostAnswerOfOurOwnWriteIsSuccess(t *testing.T) {
+	t.Parallel()
 	b := proxy(t, func(n int64, forward func() *http.Response, w http.ResponseWriter, _ *http.Request) bool {
 		if n == 1 {
 			forward()
@@ -75,6 +76,7 @@ func TestLostAnswerOfOurOwnWriteIsSuccess(t *testing.T) {
 }
 
 func TestLostAnswerAndAnotherWriterIsALoss(t *testing.T) {
+	t.Parallel()
 	var direct *s3.Bucket
 	b := proxy(t, func(n int64, _ func() *http.Response, w http.ResponseWriter, _ *http.Request) bool {
 		if n == 1 {
@@ -92,6 +94,7 @@ func TestLostAnswerAndAnotherWriterIsALoss(t *testing.T) {
 }
 
 func TestServerErrorsAreRetried(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		status  int
 		code    string
@@ -121,6 +124,7 @@ func TestServerErrorsAreRetried(t *testing.T) {
 }
 
 func TestConflictOfAStoreThatSaysExistsWith409(t *testing.T) {
+	t.Parallel()
 	b := proxy(t, func(_ int64, _ func() *http.Response, w http.ResponseWriter, _ *http.Request) bool {
 		refuse(w, 409, "FileAlreadyExists")
 		return true
@@ -131,6 +135,7 @@ func TestConflictOfAStoreThatSaysExistsWith409(t *testing.T) {
 }
 
 func TestSilentStoreLeavesAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	b := proxy(t, func(_ int64, _ func() *http.Response, w http.ResponseWriter, _ *http.Request) bool {
 		drop(w)
 		return true
@@ -142,6 +147,7 @@ func TestSilentStoreLeavesAnUnknownOutcome(t *testing.T) {
 }
 
 func TestErrorsNameTheirCauseAndNextStep(t *testing.T) {
+	t.Parallel()
 	for code, want := range map[string]struct {
 		status int
 		kind   fault.Kind
@@ -171,6 +177,7 @@ func TestErrorsNameTheirCauseAndNextStep(t *testing.T) {
 }
 
 func TestBrokenDownloadIsTakenUpWhereItBroke(t *testing.T) {
+	t.Parallel()
 	content := strings.Repeat("0123456789", 100_000)
 	b := proxy(t, func(n int64, forward func() *http.Response, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodGet || n > 4 {
@@ -194,6 +201,7 @@ func TestBrokenDownloadIsTakenUpWhereItBroke(t *testing.T) {
 }
 
 func TestListingThatLoopsIsAnError(t *testing.T) {
+	t.Parallel()
 	b := proxy(t, func(_ int64, _ func() *http.Response, w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Get("list-type") == "" {
 			return false
@@ -209,6 +217,7 @@ func TestListingThatLoopsIsAnError(t *testing.T) {
 }
 
 func TestURLs(t *testing.T) {
+	t.Parallel()
 	opt, err := s3.ParseURL("s3://bucket/a/b/?region=eu-west-1&endpoint=https://h:9000&path_style=true&profile=p&access_key_env=A&secret_key_env=B")
 	if err != nil || opt.Bucket != "bucket" || opt.Prefix != "a/b" || opt.Region != "eu-west-1" || opt.Endpoint != "https://h:9000" || !opt.PathStyle || opt.AccessKeyEnv != "A" || opt.SecretKeyEnv != "B" || opt.Profile != "p" {
 		t.Errorf("%+v %v", opt, err)
@@ -228,6 +237,7 @@ func TestURLs(t *testing.T) {
 }
 
 func TestMissingCredentialsAreNamed(t *testing.T) {
+	t.Parallel()
 	_, err := s3.New(context.Background(), s3.Options{Bucket: "b", AccessKeyEnv: "MY_KEY", SecretKeyEnv: "MY_SECRET", LookupEnv: func(string) (string, bool) { return "", false }})
 	if fault.KindOf(err) != fault.Denied || !strings.Contains(err.Error(), "MY_KEY") {
 		t.Errorf("got %v", err)
