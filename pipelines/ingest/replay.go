@@ -80,7 +80,7 @@ func readQuarantine(ctx context.Context, opt Options, object lake.Object) ([]Rec
 	if err != nil {
 		return nil, err
 	}
-	rows, err := opt.DB.Text(ctx, `SELECT source, feed, batch, file_no, file, kind, coalesce("row", 0), coalesce(line, 0), coalesce("column", ''), code, message, coalesce(raw, '') FROM `+warehouse.ReadParquet(path)+` ORDER BY file_no, kind, "row"`)
+	rows, err := opt.DB.Text(ctx, `SELECT source, feed, batch, file_no, file, kind, coalesce("row", 0), coalesce(line, 0), coalesce("column", ''), code, message, coalesce(raw, '') FROM `+warehouse.ReadParquet(path)+` ORDER BY file_no, coalesce("row", 0), kind`)
 	if err != nil {
 		return nil, err
 	}

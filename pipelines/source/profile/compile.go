@@ -221,14 +221,15 @@ func (p *Profile) compileMapping(stream string, c retail.Column, m Mapping, s *s
 		return filled, p.bad("invalid_value", "name the key under one_per, or leave agg out", append(path, "agg"), "agg without one_per")
 	}
 	if m.Expr == "auto" {
-		switch c.Name {
-		case "line_key":
+		key, _ := retail.StreamNamed(stream)
+		switch {
+		case c.Type == "VARCHAR" && slices.Contains(key.Key, c.Name):
 			filled.Slot = s.add(slot{kind: hashSlot, typ: "VARCHAR"})
 			filled.SQL, filled.Exact = filled.Slot, true
-		case "line_no":
+		case c.Name == "line_no":
 			filled.Auto, filled.Exact = true, true
 		default:
-			return filled, p.bad("invalid_value", "name a column or an expression", path, "auto is for line_key and line_no")
+			return filled, p.bad("invalid_value", "name a column or an expression", path, "auto is for keys and line_no")
 		}
 		return filled, nil
 	}

@@ -17,7 +17,7 @@ type Layout struct {
 	Format     string // csv, xlsx, jsonl
 	Encoding   string
 	Delimiter  string // CSV: the character; XLSX: the sheet's part; JSON: path of the records ; exploded arrays
-	HeaderLine int64 // 0: the file has no header row
+	HeaderLine int64  // 0: the file has no header row
 	Header     []string
 }
 
@@ -53,6 +53,12 @@ func (p *Profile) columnsOf(header []string) map[string]int {
 // score counts the declared columns that a row names; a row that names none is no header.
 func (p *Profile) score(row []string) int {
 	n := 0
+	if len(p.Columns) == 0 { // the profile takes any table: its first row of names is the header
+		for _, cell := range row {
+			n += boolInt(cell != "")
+		}
+		return n
+	}
 	for _, i := range p.columnsOf(row) {
 		if i >= 0 {
 			n++
@@ -148,6 +154,9 @@ func (p *Profile) findHeader(text []byte, whole bool) (delimiter byte, header sa
 			if n := p.score(row.cells); n > best {
 				best, delimiter, header = n, d, row
 			}
+			if len(p.Columns) == 0 && best > 0 && !allBlank(row.cells) {
+				break
+			}
 		}
 	}
 	if len(p.Header.Names) > 0 {
@@ -161,6 +170,10 @@ func (p *Profile) findHeader(text []byte, whole bool) (delimiter byte, header sa
 			"no row of the first %d names a column of profile %s; the widest has %s", p.Header.SearchRows, p.Name, quoted(seen, ", "))
 	}
 	return delimiter, header, p.missing(header.cells)
+}
+
+func allBlank(cells []string) bool {
+	return strings.Join(cells, "") == ""
 }
 
 // agreement rates a row of a file without a header.

@@ -48,6 +48,7 @@ type binding struct {
 	slots    []boundSlot
 	hash     bool
 	hashed   []int
+	hashAll  bool // no cell is mapped: the whole record is its content
 	attrs    []attribute
 	rules    [2][]boundRule // ignore, stop
 	fill, by []int
@@ -108,6 +109,12 @@ func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map
 	for name, i := range at {
 		taken[i] = taken[i] || used[name]
 		if i >= 0 && used[name] && !slices.Contains(b.hashed, i) {
+			b.hashed = append(b.hashed, i)
+		}
+	}
+	b.hashAll = len(b.hashed) == 0
+	if b.hashAll {
+		for i := range header {
 			b.hashed = append(b.hashed, i)
 		}
 	}
@@ -507,6 +514,11 @@ func (w *worker) hashOf(r row) uint64 {
 			}
 		}
 		h = (h ^ 0x1f) * 1099511628211
+	}
+	if w.hashAll {
+		for _, c := range r.attrs {
+			h = (h ^ uint64(c)) * 1099511628211
+		}
 	}
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd

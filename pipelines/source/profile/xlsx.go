@@ -102,6 +102,9 @@ func (p *Plan) openWorkbook(o *opened) (source, Layout, map[string]int, error) {
 		if n := p.Profile.score(texts(r.cells)); n > best {
 			best, header = n, len(s.pending)-1
 		}
+		if len(p.Profile.Columns) == 0 {
+			break
+		}
 	}
 	if len(s.pending) == 0 {
 		return nil, layout, nil, refuse("empty_file", "deliver the file again if it should hold records", "the sheet is empty")
