@@ -1,0 +1,157 @@
+/*
+about: "Distinct people per period and scope; counts of people do not add up, so each level is counted from rows. Locations by month and quarter only; cross-channel over the twelve months that end with the month or quarter."
+owner: assessment
+kind: partition
+grain: [period_type, period_start, scope_type, scope_id]
+partition: quarter(period_end)
+inputs:
+  int_period: same
+  customer.timeline: window(1)
+  int_customer_first: window(1)
+  customer.month: window(4)
+columns:
+  period_type: {type: "VARCHAR", about: "day, week, month or quarter"}
+  scope_type: {type: "VARCHAR", about: "company, channel or location"}
+  scope_id: {type: "VARCHAR", about: "channel or location; empty for company"}
+  active_qty: {type: "BIGINT", unit: persons, about: "identified buyers"}
+  repeat_qty: {type: "BIGINT", unit: persons, about: "of those, with purchases on two days or more"}
+  new_qty: {type: "BIGINT", unit: persons, about: "of those, whose first purchase ever falls in the period"}
+  active_year_qty: {type: "BIGINT", unit: persons, about: "identified buyers of the last twelve months; null where not counted"}
+  cross_channel_qty: {type: "BIGINT", unit: persons, about: "of those, who bought online and in a store"}
+  identified_net_amount: {type: "DECIMAL(38,4)", unit: "home currency", about: "net of sales to them, refunds not deducted"}
+  period_start: {type: "DATE", about: "first day"}
+  period_end: {type: "DATE", about: "last day"}
+checks: [unique_grain]
+*/
+WITH int_period AS (SELECT * FROM {{ref "int_period"}}),
+timeline AS (SELECT * FROM {{ref "customer.timeline"}}),
+int_customer_first AS (SELECT * FROM {{ref "int_customer_first"}}),
+customer_month AS (SELECT * FROM {{ref "customer.month"}}),
+bought AS (
+  SELECT
+    customer_id,
+    channel,
+    coalesce(location_id, '') AS location_id,
+    business_date,
+    sum(home_net_amount) AS home_net_amount
+  FROM timeline
+  WHERE kind = 'order'
+  GROUP BY customer_id, channel, coalesce(location_id, ''), business_date
+),
+scoped AS (
+  SELECT customer_id, business_date, home_net_amount, 'company' AS scope_type, '' AS scope_id, false AS is_location
+  FROM bought
+  UNION ALL
+  SELECT customer_id, business_date, home_net_amount, 'channel' AS scope_type, channel AS scope_id, false AS is_location
+  FROM bought
+  UNION ALL
+  SELECT customer_id, business_date, home_net_amount, 'location' AS scope_type, location_id AS scope_id, true AS is_location
+  FROM bought
+  WHERE location_id <> ''
+),
+person AS (
+  SELECT
+    int_period.period_type,
+    int_period.period_start,
+    int_period.period_end,
+    scoped.scope_type,
+    scoped.scope_id,
+    scoped.customer_id,
+    count(DISTINCT scoped.business_date) AS day_count,
+    sum(scoped.home_net_amount) AS home_net_amount
+  FROM scoped
+  INNER JOIN int_period
+    ON scoped.business_date >= int_period.period_start
+    AND scoped.business_date <= int_period.period_end
+  WHERE NOT scoped.is_location
+    OR int_period.period_type IN ('month', 'quarter')
+  GROUP BY int_period.period_type, int_period.period_start, int_period.period_end, scoped.scope_type, scoped.scope_id, scoped.customer_id
+),
+first_purchase AS (
+  SELECT customer_id, min(first_business_date) AS first_business_date
+  FROM int_customer_first
+  GROUP BY customer_id
+),
+counted AS (
+  SELECT
+    person.period_type,
+    person.period_start,
+    person.period_end,
+    person.scope_type,
+    person.scope_id,
+    count(*) AS active_qty,
+    count(*) FILTER (WHERE person.day_count >= 2) AS repeat_qty,
+    count(*) FILTER (WHERE first_purchase.first_business_date >= person.period_start AND first_purchase.first_business_date <= person.period_end) AS new_qty,
+    sum(person.home_net_amount) AS identified_net_amount
+  FROM person
+  LEFT JOIN first_purchase
+    ON person.customer_id = first_purchase.customer_id
+  GROUP BY person.period_type, person.period_start, person.period_end, person.scope_type, person.scope_id
+),
+long_period AS (
+  SELECT
+    period_type,
+    period_start,
+    {{trunc_date "month" "period_end"}} AS last_month,
+    CAST({{trunc_date "month" "period_end"}} - INTERVAL '11' MONTH AS DATE) AS first_month
+  FROM int_period
+  WHERE period_type IN ('month', 'quarter')
+),
+year_person AS (
+  SELECT
+    long_period.period_type,
+    long_period.period_start,
+    customer_month.customer_id,
+    bool_or(customer_month.channel = 'online') AND bool_or(customer_month.channel = 'store') AS is_cross_channel
+  FROM customer_month
+  INNER JOIN long_period
+    ON customer_month.month >= long_period.first_month
+    AND customer_month.month <= long_period.last_month
+  WHERE customer_month.order_qty > 0
+  GROUP BY long_period.period_type, long_period.period_start, customer_month.customer_id
+),
+year_counted AS (
+  SELECT
+    period_type,
+    period_start,
+    count(*) AS active_year_qty,
+    count(*) FILTER (WHERE is_cross_channel) AS cross_channel_qty
+  FROM year_person
+  GROUP BY period_type, period_start
+),
+final AS (
+  SELECT
+    counted.period_type,
+    counted.scope_type,
+    counted.scope_id,
+    counted.active_qty,
+    counted.repeat_qty,
+    counted.new_qty,
+    CASE WHEN counted.scope_type = 'company' THEN year_counted.active_year_qty END AS active_year_qty,
+    CASE WHEN counted.scope_type = 'company' THEN year_counted.cross_channel_qty END AS cross_channel_qty,
+    counted.identified_net_amount,
+    counted.period_start,
+    counted.period_end
+  FROM counted
+  LEFT JOIN year_counted
+    ON counted.period_type = year_counted.period_type
+    AND counted.period_start = year_counted.period_start
+)
+SELECT
+  period_type,
+  scope_type,
+  scope_id,
+  active_qty,
+  repeat_qty,
+  new_qty,
+  active_year_qty,
+  cross_channel_qty,
+  identified_net_amount,
+  period_start,
+  period_end
+FROM final
+ORDER BY
+  period_type NULLS LAST,
+  period_start NULLS LAST,
+  scope_type NULLS LAST,
+  scope_id NULLS LAST
