@@ -52,6 +52,7 @@ func TestCheckRefuses(t *testing.T) {
 		"a file":                      {"", "SELECT a FROM read_csv('x.csv') ORDER BY a", "table function read_csv", "declared inputs"},
 		"a declared, unread input":    {"staged.order: all", "SELECT 1 AS a ORDER BY a", `input "staged.order" is declared but not read`, "remove"},
 		"a clock":                     {"", "SELECT now() AS a ORDER BY a", "now is not deterministic", "date column"},
+		"a clock like a column":       {"", "SELECT current_date AS a ORDER BY a", "current_date is not deterministic", "date column"},
 		"a random value":              {"", "SELECT random() AS a ORDER BY a", "random is not deterministic", "sha256_hex"},
 		"any_value":                   {"staged.order: all", `SELECT any_value(order_id) AS a FROM {{ref "staged.order"}} ORDER BY a`, "any_value is not deterministic", "min()"},
 		"an unordered aggregate":      {"staged.order: all", `SELECT string_agg(order_id, ',') AS a FROM {{ref "staged.order"}} ORDER BY a`, "string_agg without ORDER BY", "ORDER BY"},

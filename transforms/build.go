@@ -10,9 +10,12 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/retail"
 	"github.com/omoflow/omoflow/internal/warehouse"
 )
 
@@ -103,6 +106,11 @@ func (m *Model) digestOf(query string) string {
 	parts := []string{engineVersion, m.Name, m.Part.String(), m.Builder, m.Severity, strings.Join(m.Grain, ","), normalise(query)}
 	for _, input := range m.Inputs {
 		parts = append(parts, input.Name, string(input.Kind), fmt.Sprint(input.N), input.Col)
+		if stream, ok := retail.StreamNamed(strings.TrimPrefix(input.Name, "staged.")); ok && strings.HasPrefix(input.Name, "staged.") {
+			for _, c := range stream.All() {
+				parts = append(parts, c.Name, c.Type)
+			}
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
 		parts = append(parts, name, m.Columns[name].Type)
@@ -134,6 +142,9 @@ func (b *build) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := b.readParent(ctx); err != nil {
+		return err
+	}
 	b.conns = make(chan *warehouse.Conn, b.Workers)
 	for range b.Workers {
 		conn, err := b.DB.Conn(ctx)
@@ -151,9 +162,7 @@ func (b *build) close(ctx context.Context) {
 	if b.conns != nil {
 		for range len(b.conns) {
 			conn := <-b.conns
-			for _, m := range b.project.Models {
-				_ = conn.Exec(ctx, "DROP VIEW IF EXISTS temp."+relation(m.Name)) // only a name is left behind otherwise
-			}
+			tidy(ctx, conn)
 			_ = conn.Close() // it goes back to the pool
 		}
 	}
@@ -162,6 +171,18 @@ func (b *build) close(ctx context.Context) {
 	}
 	if b.dir != "" {
 		_ = os.RemoveAll(b.dir) // scratch; a later run makes its own
+	}
+}
+
+// tidy drops the temporary views and tables of a connection, which would outlive the build in the pool.
+func tidy(ctx context.Context, conn *warehouse.Conn) {
+	left, err := conn.Text(ctx, `SELECT 'DROP VIEW temp."' || view_name || '"' FROM duckdb_views() WHERE temporary AND NOT internal
+		UNION ALL SELECT 'DROP TABLE temp."' || table_name || '"' FROM duckdb_tables() WHERE temporary AND NOT internal`)
+	if err != nil {
+		return // they cost names and memory, nothing else
+	}
+	for _, row := range left {
+		_ = conn.Exec(ctx, row[0]) // as above
 	}
 }
 
@@ -177,20 +198,28 @@ func (b *build) path(ctx context.Context, o lake.Object) (string, error) {
 	return filepath.Abs(path)
 }
 
-// parentManifest gives the parent release's version of a table; ok is false when it had none.
-func (b *build) parentManifest(ctx context.Context, table string) (release.Manifest, bool, error) {
-	if m, ok := b.before[table]; ok {
-		return m, true, nil
+// readParent fetches the parent's manifests, several at a time: on a remote store each costs a round trip.
+func (b *build) readParent(ctx context.Context) error {
+	var lock sync.Mutex
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(manifestReaders)
+	for table := range b.parent.Tables {
+		group.Go(func() error {
+			m, err := b.parent.Manifest(groupCtx, b.Lake, table)
+			if err != nil {
+				return err
+			}
+			lock.Lock()
+			defer lock.Unlock()
+			b.before[table] = m
+			return nil
+		})
 	}
-	if _, ok := b.parent.Tables[table]; !ok {
-		return release.Manifest{}, false, nil
-	}
-	m, err := b.parent.Manifest(ctx, b.Lake, table)
-	if err == nil {
-		b.before[table] = m
-	}
-	return m, err == nil, err
+	return group.Wait()
 }
+
+// manifestReaders is the number of manifests fetched at a time.
+const manifestReaders = 8
 
 // all builds every model in order.
 func (b *build) all(ctx context.Context) error {

@@ -126,10 +126,7 @@ func Rebuild(ctx context.Context, opt Options) (Report, error) {
 	}
 	report := Report{Release: b.parent.Seq}
 	for _, table := range slices.Sorted(maps.Keys(b.parent.Tables)) {
-		old, _, err := b.parentManifest(ctx, table)
-		if err != nil {
-			return report, err
-		}
+		old := b.before[table]
 		report.Partitions += len(old.Partitions)
 		report.Different = append(report.Different, differences(table, old, b.manifests[table])...)
 	}

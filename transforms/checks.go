@@ -84,13 +84,9 @@ func (b *build) previousCheck(name, model string) (release.Check, bool) {
 }
 
 // changedFiles parts a table's files into those the parent did not have and the others.
-func (b *build) changedFiles(ctx context.Context, m *Model) (changed, kept []lake.Object, err error) {
-	old, _, err := b.parentManifest(ctx, m.Name)
-	if err != nil {
-		return nil, nil, err
-	}
+func (b *build) changedFiles(m *Model) (changed, kept []lake.Object) {
 	had := map[string]bool{}
-	for _, p := range old.Partitions {
+	for _, p := range b.before[m.Name].Partitions {
 		for _, f := range p.Files {
 			had[f.Key] = true
 		}
@@ -104,17 +100,14 @@ func (b *build) changedFiles(ctx context.Context, m *Model) (changed, kept []lak
 			}
 		}
 	}
-	return changed, kept, nil
+	return changed, kept
 }
 
 // checkBuiltIn looks at the files the parent's check did not see; rows of one file cannot spoil another, save for the
 // uniqueness of a grain that does not hold the partition column.
 func (b *build) checkBuiltIn(ctx context.Context, w warehouse.Session, m *Model, text, name string, args []string) (release.Check, error) {
 	result := release.Check{Name: text, Model: m.Name, Severity: "block", Status: passed}
-	changed, kept, err := b.changedFiles(ctx, m)
-	if err != nil {
-		return result, err
-	}
+	changed, kept := b.changedFiles(m)
 	if was, ok := b.previousCheck(text, m.Name); !ok || was.Status != passed || b.parent.Models[m.Name] != b.models[m.Name] {
 		changed, kept = append(changed, kept...), nil
 	}

@@ -138,10 +138,7 @@ func (b *build) keysCounted(ctx context.Context, w warehouse.Session, m *Model, 
 	if len(m.Inputs) != 1 || m.Inputs[0].Name != "staged."+s.Name || m.Inputs[0].Kind == Window {
 		return true, nil // not one partition for one
 	}
-	old, _, err := b.parentManifest(ctx, m.Name)
-	if err != nil {
-		return false, err
-	}
+	old := b.before[m.Name]
 	keys := []string{"source"}
 	for _, key := range s.Key {
 		if key != "source" {

@@ -20,6 +20,9 @@ func (b *build) describe(ctx context.Context, m *Model) ([]release.Column, error
 }
 
 func (b *build) describeOn(ctx context.Context, w warehouse.Session, m *Model) ([]release.Column, error) {
+	if columns, ok := b.known(m); ok {
+		return columns, nil
+	}
 	columnsOf := func(input string) []release.Column {
 		if input == m.Name {
 			return b.selfColumns(m)
@@ -38,6 +41,26 @@ func (b *build) describeOn(ctx context.Context, w warehouse.Session, m *Model) (
 		return nil, err
 	}
 	return columns, joinFaults(m.compare(columns))
+}
+
+// known gives the parent's columns of a model when neither the model nor the columns of its inputs changed: it was examined
+// when the parent was built.
+func (b *build) known(m *Model) ([]release.Column, bool) {
+	old := b.before[m.Name].Columns
+	if len(old) == 0 || !b.reuse || b.parent.Engine != b.engine || b.parent.Models[m.Name] != b.models[m.Name] {
+		return nil, false
+	}
+	for _, input := range m.Inputs {
+		was, ok := b.before[input.Name]
+		if _, table := b.project.Model(input.Name); table && input.Name != m.Name && (!ok || !sameColumns(was.Columns, b.manifests[input.Name].Columns)) {
+			return nil, false
+		}
+	}
+	return old, true
+}
+
+func sameColumns(a, b []release.Column) bool {
+	return slices.EqualFunc(a, b, func(a, b release.Column) bool { return a.Name == b.Name && a.Type == b.Type })
 }
 
 // columnsOf gives the columns of any input.

@@ -30,6 +30,12 @@ var forbidden = map[string]string{
 	"var_samp": "doubles depend on the order of rows", "/": "use {{ratio}} or {{int_div}}; / is a double",
 }
 
+// clocks are written like columns.
+var clocks = map[string]string{
+	"current_date": "the release is the clock; take a date column", "current_timestamp": "the release is the clock; take a date column",
+	"current_time": "the release is the clock; take a date column", "localtimestamp": "the release is the clock; take a date column", "localtime": "the release is the clock; take a date column",
+}
+
 // ordered aggregates depend on the order of rows unless told one.
 var ordered = map[string]bool{"list": true, "array_agg": true, "string_agg": true, "group_concat": true, "listagg": true}
 
@@ -169,6 +175,12 @@ func (l *linter) walk(node any) {
 			function, _ := object["function"].(map[string]any)
 			if name, _ := function["function_name"].(string); name != "unnest" && name != "range" && name != "generate_series" {
 				l.add(object, "read declared inputs only", "table function %s", name)
+			}
+		case kind == "COLUMN_REF":
+			if names, _ := object["column_names"].([]any); len(names) == 1 {
+				if fix, ok := clocks[strings.ToLower(fmt.Sprint(names[0]))]; ok {
+					l.add(object, fix, "%s is not deterministic", names[0])
+				}
 			}
 		case kind == "FUNCTION" || strings.HasPrefix(kind, "WINDOW"):
 			l.function(object, kind, strings.ToLower(name))

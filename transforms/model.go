@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,10 +21,8 @@ import (
 
 // model brings one table up to date: it reuses partitions whose fingerprint is known and builds the others.
 func (b *build) model(ctx context.Context, m *Model) error {
-	old, _, err := b.parentManifest(ctx, m.Name)
-	if err != nil {
-		return err
-	}
+	old := b.before[m.Name]
+	var err error
 	names, driven := b.partitionsOf(m)
 	var parts []release.Partition
 	var columns []release.Column
@@ -44,6 +43,11 @@ func (b *build) model(ctx context.Context, m *Model) error {
 	}
 	b.manifests[m.Name] = manifest
 	if !b.upload {
+		return nil
+	}
+	manifest.Format = old.Format
+	if reflect.DeepEqual(manifest, old) {
+		b.refs[m.Name] = b.parent.Tables[m.Name]
 		return nil
 	}
 	sha, err := release.PutManifest(ctx, b.Lake, manifest)
