@@ -23,6 +23,13 @@ func (r *reader) decisions(ctx context.Context, deliveries []map[string]string) 
 	if missing := missingDeliveries(deliveries); missing != nil {
 		list = append(list, *missing)
 	}
+	refused, err := r.quarantined(ctx)
+	if err != nil {
+		return section{}, err
+	}
+	if refused != nil {
+		list = append(list, *refused)
+	}
 	s := section{}
 	if len(list) == 0 {
 		s.Lead = append(s.Lead, say("nothing_to_decide"))
@@ -78,4 +85,31 @@ func missingDeliveries(deliveries []map[string]string) *finding {
 		Owner: key("owner_support"),
 		Value: num(money, number{}),
 	}
+}
+
+// quarantined asks to correct what was refused, naming the feed with most of it.
+func (r *reader) quarantined(ctx context.Context) (*finding, error) {
+	rows, err := r.rows(ctx, "joint_meeting.intake", nil)
+	if err != nil {
+		return nil, err
+	}
+	total := whole(0)
+	worst := map[string]string{}
+	for _, row := range rows {
+		n := parseOrZero(row["quarantined_qty"])
+		total = total.plus(n)
+		if n.cmp(parseOrZero(worst["quarantined_qty"])) > 0 {
+			worst = row
+		}
+	}
+	if total.sign() == 0 {
+		return nil, nil
+	}
+	return &finding{
+		Text: say("do_quarantined", num(count, total)),
+		Evidence: say("eg_quarantined", txt(worst["source"]+"/"+worst["feed"]), num(count, parse(worst["quarantined_qty"])),
+			num(count, parse(worst["read_qty"])), num(count, parse(worst["refused_file_qty"]))),
+		Owner: key("owner_support"),
+		Value: num(money, number{}),
+	}, nil
 }

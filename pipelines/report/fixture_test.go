@@ -133,6 +133,7 @@ func made(prefix, kind string, starts []string, end string) *fixture {
 		f.add(prefix+".completeness", "period_type", kind, "period_start", now, "source", "tills", "feed", "receipts", "location_id", fmt.Sprintf("S%02d", n), "due_qty", "7",
 			"received_qty", parse("7").minus(parse(missing)).text(), "late_qty", "0", "missing_qty", missing, "unexpected_qty", "0", "record_qty", "1400", "first_missing_date", first)
 	}
+	f.add("joint_meeting.intake", "source", "tills", "feed", "receipts", "file_qty", "1080", "refused_file_qty", "1", "superseded_file_qty", "4", "read_qty", "204113", "accepted_qty", "203880", "duplicate_qty", "190", "quarantined_qty", "43", "ignored_qty", "0")
 	f.stock()
 	f.customers()
 	f.quarterTables(kind, now, end, starts)

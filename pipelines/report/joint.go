@@ -98,6 +98,13 @@ func (r *reader) asAppendix(ctx context.Context) (section, error) {
 	if t := r.scopeTable("t_locations", rows, []string{"net_sales", "atv", "upt", "conv_store", "gm_pct", "return_rate_acc"}); t != nil {
 		s.Blocks = append(s.Blocks, block{Table: t})
 	}
+	ledger, err := r.intake(ctx)
+	if err != nil {
+		return s, err
+	}
+	if ledger != nil {
+		s.Blocks = append(s.Blocks, block{Table: ledger})
+	}
 	if t := r.checks(); t != nil {
 		s.Blocks = append(s.Blocks, block{Table: t})
 	}

@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // deliverySection shows what was due and what came.
 func (r *reader) deliverySection(deliveries []map[string]string) section {
@@ -40,6 +43,26 @@ func (r *reader) deliverySection(deliveries []map[string]string) section {
 		s.Blocks = append(s.Blocks, block{Table: rows})
 	}
 	return s
+}
+
+// intake is the ledger of what became of the records of each feed; nil when the release does not hold it.
+func (r *reader) intake(ctx context.Context) (*table, error) {
+	rows, err := r.rows(ctx, "joint_meeting.intake", nil)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	columns := []string{"file_qty", "refused_file_qty", "superseded_file_qty", "read_qty", "accepted_qty", "duplicate_qty", "quarantined_qty", "ignored_qty"}
+	t := &table{Name: "t_intake", Columns: []cell{key("c_feed"), key("c_files"), key("c_refused"), key("c_corrected"), key("c_read"), key("c_accepted"), key("c_duplicate"), key("c_quarantined"), key("c_ignored")}}
+	for _, row := range rows {
+		line := []cell{txt(row["source"] + "/" + row["feed"])}
+		for _, c := range columns {
+			line = append(line, num(count, parse(row[c])))
+		}
+		t.Rows = append(t.Rows, line)
+	}
+	note := say("n_release_wide")
+	t.Note = &note
+	return t, nil
 }
 
 // conservation shows where every delivered row went.

@@ -14,7 +14,7 @@ columns:
   scope_type: {type: VARCHAR, about: "company, channel or location"}
   scope_id: {type: VARCHAR, about: "channel or location; empty for the company"}
   kpi_id: {type: VARCHAR, about: "id in the KPI registry"}
-  kpi_version: {type: INTEGER, about: "version of the definition"}
+  kpi_version: {type: BIGINT, about: "version of the definition"}
   basis: {type: VARCHAR, about: "demand, recognised, accounting, cohort or none, as the registry names it"}
   is_default_basis: {type: BOOLEAN, about: "true for the basis that the registry lists as the default"}
   area: {type: VARCHAR, about: "part of the registry"}
