@@ -124,6 +124,9 @@ func readBody(body objstore.Body) ([]byte, error) {
 
 func noRetry(o *awss3.Options) { o.Retryer = aws.NopRetryer{} }
 
+// errFreed says that the object that refused a create was deleted before it could be read: the key is free again.
+var errFreed = errors.New("the key was taken and is free again")
+
 // persist tries a conditional write until its outcome is definite.
 func (b *Bucket) persist(ctx context.Context, key string, c condition, size int64, digest string, attempt func() (etag string, err error)) (objstore.Info, error) {
 	pause := firstPause
@@ -143,10 +146,13 @@ func (b *Bucket) persist(ctx context.Context, key string, c condition, size int6
 		last = err
 		switch outcome(err) {
 		case refused:
-			if uncertain {
-				return b.settle(ctx, key, c, size, digest, err)
+			if !uncertain {
+				return objstore.Info{}, c.lost(key)
 			}
-			return objstore.Info{}, c.lost(key)
+			info, err := b.settle(ctx, key, c, size, digest, err)
+			if !errors.Is(err, errFreed) || try == putTries-1 {
+				return info, err
+			}
 		case failed:
 			if !uncertain {
 				return objstore.Info{}, b.classify(key, "write", err)
@@ -208,6 +214,8 @@ func (b *Bucket) settle(ctx context.Context, key string, c condition, size int64
 		return objstore.Info{}, c.lost(key)
 	case errors.Is(err, objstore.ErrNotFound) && outcome(cause) == refused && !c.absent:
 		return objstore.Info{}, c.lost(key)
+	case errors.Is(err, objstore.ErrNotFound) && outcome(cause) == refused:
+		cause = fmt.Errorf("%w: %w", errFreed, cause)
 	}
 	return objstore.Info{}, fmt.Errorf("%s: %w: %w", key, objstore.ErrUnknownOutcome, b.classify(key, "write", cause))
 }
