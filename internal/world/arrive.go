@@ -29,12 +29,13 @@ func (s *sim) postpone(d *delivery, day int) {
 	s.later[day] = append(s.later[day], d)
 }
 
-// The calendar of faults, by day and store; all of them occur within 60 days and repeat.
-func (s *sim) isLate(day, store int) bool { return day%45 == 20 && store == (day/45*5+2)%s.o.Stores }
+// The calendar of faults, by day and store: each occurs within 40 days and again around day 74, so that a
+// delivery that ends with day 74 of 90 leaves one of each to the next.
+func (s *sim) isLate(day, store int) bool { return day%45 == 28 && store == (day/45*5+2)%s.o.Stores }
 func (s *sim) isCorrected(day, store int) bool {
-	return day%40 == 12 && store == (day/40*3+5)%s.o.Stores
+	return day%40 == 34 && store == (day/40*3+5)%s.o.Stores
 }
-func (s *sim) isDoubled(day, store int) bool { return day%50 == 33 && store == (day/50+1)%s.o.Stores }
+func (s *sim) isDoubled(day, store int) bool { return day%50 == 24 && store == (day/50+1)%s.o.Stores }
 
 const (
 	lateBy      = 5

@@ -113,12 +113,13 @@ func (t Truth) sales() comparison {
 	return c
 }
 
+// refunds takes the store for the order's place while the order's own file is still on the way.
 func (t Truth) refunds() comparison {
 	c := comparison{table: "sales.refund_line", columns: []string{"channel", "refunds", "units", "amount", "net", "home amount", "home net"}, want: map[string][]string{}}
 	for _, r := range t.Refunds {
 		c.want[r.Date+" "+r.Location+" "+r.OrderLocation+" "+r.Currency] = []string{r.Channel, whole(r.Refunds), whole(r.Units), four(r.Amount), four(r.Net), home(r.HomeAmount), home(r.HomeNet)}
 	}
-	c.sql = "SELECT CAST(business_date AS VARCHAR) || ' ' || location_id || ' ' || order_location_id || ' ' || currency_code AS place_day, min(channel), count(DISTINCT refund_key), " +
+	c.sql = "SELECT CAST(business_date AS VARCHAR) || ' ' || location_id || ' ' || coalesce(order_location_id, location_id) || ' ' || currency_code AS place_day, min(channel), count(DISTINCT refund_key), " +
 		strings.Join([]string{sumOf("unit_qty", asCount, ""), sumOf("amount", asMoney, ""), sumOf("net_amount", asMoney, ""), sumOf("home_amount", asMoney, ""), sumOf("home_net_amount", asMoney, "")}, ", ") +
 		" FROM sales.refund_line GROUP BY place_day"
 	return c

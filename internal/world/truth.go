@@ -306,7 +306,7 @@ func (t *tally) truth() Truth {
 func (t *tally) closing() (all []Stock) {
 	for place, name := range t.s.places {
 		for sku, qty := range t.stock[place] {
-			if t.s.stocked[place][sku] {
+			if t.s.stocked[place][sku] || qty != 0 { // a parcel may come back to a store that does not carry it
 				p := t.s.products[sku]
 				all = append(all, Stock{Location: name, SKU: p.sku, Quantity: qty, Cost: int64(qty) * p.costOn(t.s.o.Days-1)})
 			}
