@@ -20,16 +20,19 @@ func (r *reader) decisions(ctx context.Context, deliveries []map[string]string) 
 		}
 	}
 	slices.SortStableFunc(list, func(a, b finding) int { return parseOrZero(b.Value.Value).cmp(parseOrZero(a.Value.Value)) })
+	var data []finding
 	if missing := missingDeliveries(deliveries); missing != nil {
-		list = append(list, *missing)
+		data = append(data, *missing)
 	}
 	refused, err := r.quarantined(ctx)
 	if err != nil {
 		return section{}, err
 	}
 	if refused != nil {
-		list = append(list, *refused)
+		data = append(data, *refused)
 	}
+	// A meeting decides at most seven things; the stock section lists every kind.
+	list = append(list[:min(len(list), 7-len(data))], data...)
 	s := section{}
 	if len(list) == 0 {
 		s.Lead = append(s.Lead, say("nothing_to_decide"))

@@ -106,6 +106,8 @@ func (w *workbook) style(name string) (int, error) {
 		s.Font.Bold = true
 		s.Alignment.WrapText, s.Alignment.Vertical = true, "center"
 		s.Fill = excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"E6ECF2"}}
+	case "none", "none!":
+		s.Alignment.Horizontal, s.Font.Color = "right", "5B6673"
 	case "note":
 		s.Font.Color, s.Font.Italic = "5B6673", true
 	}
@@ -121,8 +123,11 @@ func (w *workbook) style(name string) (int, error) {
 
 func (c cell) styleName() string {
 	name := map[cellKind]string{count: "count", quantity: "quantity", money: "money", compactMoney: "money", percent: "percent", points: "points", change: "change", ratio: "ratio", decimal: "decimal"}[c.Kind]
-	if name == "" || c.Value == "" {
+	switch {
+	case name == "":
 		name = "text"
+	case c.Value == "":
+		name = "none" // n/a stands where the number would
 	}
 	if c.Strong {
 		name += "!"
@@ -238,6 +243,9 @@ func (w *workbook) table(section string, t *table) error {
 		return err
 	}
 	if err := w.label(name, 1, 1, w.text(key(t.Name)), "title"); err != nil {
+		return err
+	}
+	if err := w.file.SetRowHeight(name, 1, 26); err != nil {
 		return err
 	}
 	if t.Note != nil {

@@ -20,6 +20,9 @@ func (w *workbook) figure(section string, f *figure) error {
 	if err := w.label(name, 1, 1, w.text(f.Title), "title"); err != nil {
 		return err
 	}
+	if err := w.file.SetRowHeight(name, 1, 26); err != nil {
+		return err
+	}
 	if err := w.label(name, 1, 2, w.text(f.Desc), "note"); err != nil {
 		return err
 	}
@@ -132,6 +135,10 @@ func (w *workbook) native(name string, f *figure, columns []chartColumn, head, r
 	switch f.Kind {
 	case waterfall:
 		c.Type, c.Overlap = excelize.ColStacked, &overlap
+		if low, cut := f.axisFloor(); cut {
+			c.YAxis.Minimum = &low
+			c.YAxis.Title = []excelize.RichTextRun{{Text: w.text(key("axis_cut")), Font: &font}}
+		}
 		for n, one := range columns {
 			letter := string(rune('D' + n))
 			s := excelize.ChartSeries{Name: fmt.Sprintf("%s!$%s$%d", quoted, letter, head), Categories: cells("A"), Values: cells(letter)}
@@ -150,4 +157,36 @@ func (w *workbook) native(name string, f *figure, columns []chartColumn, head, r
 		c.XAxis.ReverseOrder = f.Kind == bars
 	}
 	return w.file.AddChart(name, fmt.Sprintf("A%d", head+rows+3), c)
+}
+
+// axisFloor tells where a waterfall whose bars all stand far above zero may be cut. It is geometry only: the
+// cells keep the exact values.
+func (f *figure) axisFloor() (low float64, cut bool) {
+	lowest, highest := number{}, number{}
+	running := whole(0)
+	for i, v := range numbers(f.Series[0].Values) {
+		running = running.plus(v)
+		if f.Totals[i] {
+			running = v
+		}
+		if !running.ok {
+			return 0, false
+		}
+		if !lowest.ok || running.cmp(lowest) < 0 {
+			lowest = running
+		}
+		if !highest.ok || running.cmp(highest) > 0 {
+			highest = running
+		}
+	}
+	room := highest.minus(lowest)
+	if lowest.sign() <= 0 || room.sign() <= 0 || room.times(whole(3)).cmp(highest) >= 0 {
+		return 0, false
+	}
+	floor := lowest.minus(room.over(whole(2)))
+	if floor.sign() <= 0 {
+		return 0, false
+	}
+	low, err := floor.round(0).d.Float64()
+	return low, err == nil
 }
