@@ -153,3 +153,13 @@ func TestFullDiskIsExhausted(t *testing.T) {
 		t.Errorf("half an object: %v", err)
 	}
 }
+
+func TestADirectoryThatCannotBeMadeIsNamed(t *testing.T) {
+	if _, err := os.Stat("/proc/self"); err != nil {
+		t.Skip("no /proc here")
+	}
+	err := put(open(t, "/proc/omoflow-test"), "a", "x")
+	if fault.KindOf(err) != fault.Usage && fault.KindOf(err) != fault.Denied || fault.HintOf(err) == "" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -319,6 +319,8 @@ func classify(key, verb string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, fs.ErrNotExist) && verb == "write":
+		return fault.Wrap(err, fault.Usage, "lake_directory", key, "check lake: in omoflow.yaml; its directory cannot be made or was removed", "the object cannot be written")
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", key, objstore.ErrNotFound)
 	case errors.Is(err, syscall.ENOTDIR) && verb == "write":
