@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -38,7 +39,7 @@ func (w *workbook) figure(section string, f *figure) error {
 		}
 	}
 	values := numbers(f.Series[0].Values)
-	lengths := scaled(values)
+	lengths := scaled(f.steady(values))
 	widths := []int{24, 14, 34}
 	for i, v := range f.Series[0].Values {
 		row := head + 1 + i
@@ -65,6 +66,17 @@ func (w *workbook) figure(section string, f *figure) error {
 		return err
 	}
 	return w.native(name, f, columns, head, len(values))
+}
+
+// steady leaves the totals of a waterfall out, beside which its steps would vanish.
+func (f *figure) steady(values []number) []number {
+	out := slices.Clone(values)
+	for i := range f.Totals {
+		if f.Totals[i] {
+			out[i] = number{}
+		}
+	}
+	return out
 }
 
 // textBar draws a value as blocks, a fall with a light shade.
@@ -137,7 +149,7 @@ func (w *workbook) native(name string, f *figure, columns []chartColumn, head, r
 		c.Type, c.Overlap = excelize.ColStacked, &overlap
 		if low, cut := f.axisFloor(); cut {
 			c.YAxis.Minimum = &low
-			c.YAxis.Title = []excelize.RichTextRun{{Text: w.text(key("axis_cut")), Font: &font}}
+			c.YAxis.Title = excelize.ChartTitle{Paragraph: []excelize.RichTextRun{{Text: w.text(key("axis_cut")), Font: &font}}}
 		}
 		for n, one := range columns {
 			letter := string(rune('D' + n))
