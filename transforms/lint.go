@@ -112,7 +112,9 @@ func syntaxTree(ctx context.Context, s warehouse.Session, m *Model, query string
 		Position   json.Number      `json:"position"`
 		Statements []map[string]any `json:"statements"`
 	}
-	if err := json.Unmarshal([]byte(rows[0][0]), &tree); err != nil {
+	decoder := json.NewDecoder(strings.NewReader(rows[0][0]))
+	decoder.UseNumber() // places and values go back to the engine as they came
+	if err := decoder.Decode(&tree); err != nil {
 		return nil, fmt.Errorf("read syntax tree of %s: %w", m.Name, err)
 	}
 	if tree.Error || len(tree.Statements) != 1 {
@@ -138,8 +140,10 @@ type linter struct {
 
 func (l *linter) add(node map[string]any, fix, format string, args ...any) {
 	at := -1
-	if f, ok := node["query_location"].(float64); ok && f < 1e9 {
-		at = int(f)
+	if place, ok := node["query_location"].(json.Number); ok {
+		if n, err := place.Int64(); err == nil { // the parser writes the largest number for "nowhere", which does not fit
+			at = int(n)
+		}
 	}
 	l.findings = append(l.findings, finding{at: at, what: fmt.Sprintf(format, args...), fix: fix})
 }
