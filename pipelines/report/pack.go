@@ -78,7 +78,7 @@ func sortContentTypes(content []byte) []byte {
 
 // fillCaches writes the values a chart refers to into its references.
 func fillCaches(content []byte, values map[string]map[string]string) []byte {
-	ref := regexp.MustCompile(`<c:(num|str)Ref><c:f>([^<]*)</c:f>(?:<c:(?:num|str)Cache>.*?</c:(?:num|str)Cache>|<c:(?:num|str)Cache/>)?</c:(?:num|str)Ref>`)
+	ref := regexp.MustCompile(`<(num|str)Ref><f>([^<]*)</f>(?:<(?:num|str)Cache>.*?</(?:num|str)Cache>)?</(?:num|str)Ref>`)
 	return ref.ReplaceAllFunc(content, func(match []byte) []byte {
 		part := ref.FindSubmatch(match)
 		kind, formula := string(part[1]), html.UnescapeString(string(part[2]))
@@ -87,18 +87,18 @@ func fillCaches(content []byte, values map[string]map[string]string) []byte {
 			return match
 		}
 		var b strings.Builder
-		fmt.Fprintf(&b, `<c:%sRef><c:f>%s</c:f><c:%sCache>`, kind, part[2], kind)
+		fmt.Fprintf(&b, `<%sRef><f>%s</f><%sCache>`, kind, part[2], kind)
 		if kind == "num" {
-			b.WriteString(`<c:formatCode>General</c:formatCode>`)
+			b.WriteString(`<formatCode>General</formatCode>`)
 		}
-		fmt.Fprintf(&b, `<c:ptCount val="%d"/>`, len(cells))
+		fmt.Fprintf(&b, `<ptCount val="%d"/>`, len(cells))
 		for i, v := range cells {
 			if v == "" || kind == "num" && !parse(v).ok {
 				continue
 			}
-			fmt.Fprintf(&b, `<c:pt idx="%d"><c:v>%s</c:v></c:pt>`, i, html.EscapeString(v))
+			fmt.Fprintf(&b, `<pt idx="%d"><v>%s</v></pt>`, i, html.EscapeString(v))
 		}
-		fmt.Fprintf(&b, `</c:%sCache></c:%sRef>`, kind, kind)
+		fmt.Fprintf(&b, `</%sCache></%sRef>`, kind, kind)
 		return []byte(b.String())
 	})
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"os"
@@ -223,5 +224,31 @@ func TestOneLanguageOnly(t *testing.T) {
 	page := string(mustRender(t, madeWeek(), req).HTML)
 	if strings.Contains(page, "需要决定的事项") || strings.Contains(page, `<nav class="lang"`) {
 		t.Error("an English document holds Chinese text or a switch")
+	}
+}
+
+func TestChartsCarryTheirValues(t *testing.T) {
+	a := mustRender(t, madeWeek(), week())
+	r, err := zip.NewReader(bytes.NewReader(a.XLSX), int64(len(a.XLSX)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	charts := 0
+	for _, f := range r.File {
+		if !strings.HasPrefix(f.Name, "xl/charts/chart") {
+			continue
+		}
+		charts++
+		content, err := readPart(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Viewers without a formula engine draw from the cache alone.
+		if !bytes.Contains(content, []byte("<v>4512208.10</v>")) && !bytes.Contains(content, []byte("<v>4390001.00</v>")) {
+			t.Errorf("%s has no cached values: %.300s", f.Name, content)
+		}
+	}
+	if charts != 2 {
+		t.Errorf("%d charts", charts)
 	}
 }
