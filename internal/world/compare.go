@@ -32,7 +32,7 @@ type comparison struct {
 // the pipeline is right. The demo's project and all files up to the truth's last day must have been taken in.
 func (t Truth) Compare(ctx context.Context, query Query) ([]Difference, error) {
 	var found []Difference
-	for _, c := range []comparison{t.sales(), t.refunds(), t.storeDays(), t.stock(), t.stocktakes(), t.customers(), t.intake()} {
+	for _, c := range []comparison{t.sales(), t.refunds(), t.salesDays(), t.storeDays(), t.stock(), t.stocktakes(), t.customers(), t.intake()} {
 		rows, err := query(ctx, c.sql)
 		if err != nil {
 			return found, fmt.Errorf("world: %s: %w", c.table, err)
@@ -122,6 +122,30 @@ func (t Truth) refunds() comparison {
 	c.sql = "SELECT CAST(business_date AS VARCHAR) || ' ' || location_id || ' ' || coalesce(order_location_id, location_id) || ' ' || currency_code AS place_day, min(channel), count(DISTINCT refund_key), " +
 		strings.Join([]string{sumOf("unit_qty", asCount, ""), sumOf("amount", asMoney, ""), sumOf("net_amount", asMoney, ""), sumOf("home_amount", asMoney, ""), sumOf("home_net_amount", asMoney, "")}, ", ") +
 		" FROM sales.refund_line GROUP BY place_day"
+	return c
+}
+
+// salesDays holds the daily totals, in which sales and refunds of a place meet.
+func (t Truth) salesDays() comparison {
+	type total struct{ orders, sale, back, backUnits, cost int64 }
+	sums := map[string]total{}
+	for _, s := range t.Sales {
+		k := s.Date + " " + s.Location
+		d := sums[k]
+		sums[k] = total{d.orders + s.Orders, d.sale + s.HomeNet, d.back, d.backUnits, d.cost + s.HomeCost}
+	}
+	for _, r := range t.Refunds {
+		k := r.Date + " " + r.Location
+		d := sums[k]
+		sums[k] = total{d.orders, d.sale, d.back + r.HomeNet, d.backUnits + r.Units, d.cost}
+	}
+	c := comparison{table: "sales.day", columns: []string{"orders", "sale net", "refund net", "net", "refunded units", "cost"}, want: map[string][]string{}}
+	for k, d := range sums {
+		c.want[k] = []string{whole(d.orders), home(d.sale), home(d.back), home(d.sale - d.back), whole(d.backUnits), home(d.cost)}
+	}
+	c.sql = "SELECT CAST(business_date AS VARCHAR) || ' ' || location_id AS place_day, " +
+		strings.Join([]string{sumOf("order_qty", asCount, ""), sumOf("home_sale_net_amount", asMoney, ""), sumOf("home_refund_net_amount", asMoney, ""), sumOf("home_net_amount", asMoney, ""),
+			sumOf("refund_unit_qty", asCount, ""), sumOf("home_cost_amount", asMoney, "")}, ", ") + " FROM sales.day GROUP BY place_day"
 	return c
 }
 
