@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/warehouse"
+	"github.com/omoflow/omoflow/transforms"
+)
+
+// models loads the shipped models and the project's own.
+func (c *Config) models() (*transforms.Project, error) {
+	trees := []fs.FS{transforms.Shipped()}
+	if c.Models != "" {
+		dir := c.resolve(c.Models)
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, fault.Wrap(err, fault.Usage, "no_models", c.path+": models", "name a folder laid out like sql/, or remove the key", fmt.Sprintf("%s is not a folder", dir))
+		}
+		trees = append(trees, os.DirFS(dir))
+	}
+	return transforms.Load(trees...)
+}
+
+// buildOptions says what the project's tables are built from and with.
+func (p *project) buildOptions(a *app, db *warehouse.DB) (transforms.Options, error) {
+	models, err := p.config.models()
+	if err != nil {
+		return transforms.Options{}, err
+	}
+	return transforms.Options{
+		Lake: p.lake, DB: db, Cache: p.cache, Project: models, Dir: p.temp, Code: codeVersion(),
+		Config: map[string]string{
+			"home_currency": p.config.Company.HomeCurrency, "zone": p.config.Company.Zone, "calendar": p.config.Company.Calendar,
+		},
+		System: map[string]transforms.Relation{"system.expectation": p.config.expectations()},
+		Progress: func(step transforms.Progress) {
+			a.progress("build %d of %d: %s, %d rows (%d partitions built, %d reused)", step.Done, step.Of, step.Table, step.Rows, step.Built+step.Same, step.Reused)
+		},
+	}, nil
+}
+
+// expectations turns the feeds' expect blocks into the rows of system.expectation.
+func (c *Config) expectations() transforms.Relation {
+	relation := transforms.Relation{Columns: []release.Column{
+		{Name: "source", Type: "VARCHAR"}, {Name: "feed", Type: "VARCHAR"}, {Name: "location_id", Type: "VARCHAR"},
+		{Name: "every", Type: "VARCHAR"}, {Name: "from_date", Type: "DATE"}, {Name: "to_date", Type: "DATE"},
+	}}
+	for _, source := range sortedKeys(c.Sources) {
+		for _, name := range sortedKeys(c.Sources[source].Feeds) {
+			expect := c.Sources[source].Feeds[name].Expect
+			if expect == nil {
+				continue
+			}
+			locations := expect.Locations
+			if expect.Each == "feed" {
+				locations = []string{""}
+			}
+			for _, location := range locations {
+				relation.Rows = append(relation.Rows, []string{source, name, location, expect.Every, expect.From, expect.To})
+			}
+		}
+	}
+	return relation
+}
+
+// released says what a build published.
+type released struct {
+	Release int64           `json:"release"`
+	Changed bool            `json:"changed"`
+	Tables  int             `json:"tables"`
+	Rows    int64           `json:"rows"`
+	Built   int             `json:"partitions_built"`
+	Reused  int             `json:"partitions_reused"`
+	Seconds float64         `json:"seconds"`
+	Failed  []release.Check `json:"failed_checks,omitempty"`
+}
+
+// build makes a candidate from everything ingested and publishes it when its checks pass.
+func (p *project) build(ctx context.Context, a *app) (released, error) {
+	began := time.Now()
+	db, err := warehouse.Open(ctx, p.engine())
+	if err != nil {
+		return released{}, err
+	}
+	defer db.Close()
+	options, err := p.buildOptions(a, db)
+	if err != nil {
+		return released{}, err
+	}
+	var done released
+	report := options.Progress
+	options.Progress = func(step transforms.Progress) {
+		done.Built += step.Built + step.Same
+		done.Reused += step.Reused
+		report(step)
+	}
+	candidate, err := transforms.Build(ctx, options)
+	a.progressDone()
+	if err != nil {
+		return released{}, err
+	}
+	rel, err := candidate.Publish(ctx)
+	if err != nil {
+		return released{}, err
+	}
+	done.Release, done.Tables, done.Changed = rel.Seq, len(rel.Tables), candidate.Changed
+	for _, table := range rel.Tables {
+		done.Rows += table.Rows
+	}
+	for _, check := range rel.Checks {
+		if check.Status != "passed" {
+			done.Failed = append(done.Failed, check)
+		}
+	}
+	done.Seconds = time.Since(began).Seconds()
+	return done, nil
+}
+
+func (a *app) rebuildCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rebuild",
+		Short: "Build every partition again and prove that nothing changes",
+		Long: `Builds all partitions from the staged rows without reusing any, and compares every file with the latest release.
+Incremental equals full, so a difference is damage or a defect; the release stays as it is.`,
+		Example: "  omoflow rebuild",
+		Args:    arguments(cobra.NoArgs),
+		RunE:    func(command *cobra.Command, _ []string) error { return a.rebuild(command.Context()) },
+	}
+}
+
+func (a *app) rebuild(ctx context.Context) error {
+	p, err := a.openProject(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	db, err := warehouse.Open(ctx, p.engine())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	options, err := p.buildOptions(a, db)
+	if err != nil {
+		return err
+	}
+	report, err := transforms.Rebuild(ctx, options)
+	a.progressDone()
+	if err != nil {
+		return err
+	}
+	return a.result("rebuild", report, nil, nil, func() error {
+		a.print("rebuilt %d partitions: nothing changed against release %d", report.Partitions, report.Release)
+		return nil
+	})
+}

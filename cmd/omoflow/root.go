@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/omoflow/omoflow/internal/fault"
+)
+
+// app carries what every command shares: streams and the global flags.
+type app struct {
+	stdout, stderr *os.File
+	project        string
+	json           bool
+	quiet          bool
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "omoflow",
+		Short: "One truth for web shops and stores",
+		Long: `omoflow merges the online and the in-store side of a retailer: platform orders and POS exports go
+into object storage, DuckDB turns them into unified tables, and reports go to the joint meeting,
+the quarterly assessment and finance.`,
+		Example:       "  omoflow demo            simulate a retailer and run everything\n  omoflow init shop       start a project of your own\n  omoflow run             ingest what arrived, then release",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVarP(&a.project, "project", "C", ".", "folder with omoflow.yaml")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON object on standard output")
+	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fault.Wrap(err, fault.Usage, "bad_flag", "", "see --help", "command line")
+	})
+	commands := []*cobra.Command{
+		a.initCommand(), a.checkCommand(), a.runCommand(), a.rebuildCommand(), a.queryCommand(), a.reportCommand(),
+		a.exportCommand(), a.quarantineCommand(), a.explainCommand(), a.statusCommand(), a.storeCommand(), a.demoCommand(),
+		a.sandboxCommand(),
+	}
+	for _, command := range commands {
+		command.Long = strings.TrimSpace(command.Long) + "\n\n" + exitCodes
+		root.AddCommand(command)
+	}
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, command := range commands {
+			names = append(names, command.Name())
+		}
+		hint := "see omoflow --help"
+		if near := fault.Nearest(args[0], names); near != "" {
+			hint = fmt.Sprintf("did you mean `omoflow %s`?", near)
+		}
+		return fault.New(fault.Usage, "unknown_command", args[0], hint, "is not a command")
+	}
+	root.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+	return root
+}
+
+// arguments refuses a wrong number of arguments as a usage fault.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		err := check(command, args)
+		return fault.Wrap(err, fault.Usage, "bad_arguments", "", "see omoflow "+command.Name()+" --help", "command line")
+	}
+}
+
+// envelope is the JSON form of every result; field names are stable.
+type envelope struct {
+	OK       bool     `json:"ok"`
+	Kind     string   `json:"kind"`
+	Data     any      `json:"data"`
+	Findings any      `json:"findings,omitempty"`
+	Next     []string `json:"next,omitempty"`
+}
+
+// result prints a command's result: the envelope with --json, else what human writes.
+func (a *app) result(kind string, data, findings any, next []string, human func() error) error {
+	if a.json {
+		encoder := json.NewEncoder(a.stdout)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(envelope{OK: true, Kind: kind, Data: data, Findings: findings, Next: next})
+	}
+	if err := human(); err != nil {
+		return err
+	}
+	if len(next) > 0 {
+		fmt.Fprintf(a.stdout, "\nnext:\n")
+		for _, line := range next {
+			fmt.Fprintf(a.stdout, "  %s\n", line)
+		}
+	}
+	return nil
+}
+
+// print writes a line of a result for people.
+func (a *app) print(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
+
+// progress writes a line about long work to standard error; on a terminal it overwrites itself.
+func (a *app) progress(format string, args ...any) {
+	if a.quiet {
+		return
+	}
+	line := fmt.Sprintf(format, args...)
+	if term.IsTerminal(int(a.stderr.Fd())) {
+		fmt.Fprintf(a.stderr, "\r\x1b[2K%s", line)
+		return
+	}
+	fmt.Fprintln(a.stderr, line)
+}
+
+// progressDone ends a progress line on a terminal.
+func (a *app) progressDone() {
+	if !a.quiet && term.IsTerminal(int(a.stderr.Fd())) {
+		fmt.Fprint(a.stderr, "\r\x1b[2K")
+	}
+}
+
+// table prints rows under a header, in the width that CJK text really takes.
+func (a *app) table(header []string, rows [][]string) {
+	writer := table.NewWriter()
+	writer.SetOutputMirror(a.stdout)
+	style := table.StyleLight
+	style.Format.Header = text.FormatDefault
+	writer.SetStyle(style)
+	writer.AppendHeader(toRow(header))
+	for _, row := range rows {
+		writer.AppendRow(toRow(row))
+	}
+	writer.Render()
+}
+
+func toRow(cells []string) table.Row {
+	row := make(table.Row, len(cells))
+	for i, cell := range cells {
+		row[i] = cell
+	}
+	return row
+}
+
+// joined turns several errors into one; the first keeps its kind.
+func joined(errs []error) error {
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}

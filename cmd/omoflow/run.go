@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/warehouse"
+	"github.com/omoflow/omoflow/pipelines/ingest"
+	"github.com/omoflow/omoflow/pipelines/source/file"
+	"github.com/omoflow/omoflow/pipelines/source/profile"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var noRelease bool
+	command := &cobra.Command{
+		Use:   "run [SOURCE...]",
+		Short: "Take in what has arrived, then build, check and release",
+		Long: `Takes new files of every source (or of the named ones), keeps their bytes, stages their rows, then builds the partitions
+that they touch, checks the candidate and publishes it as one release. Nothing new is a success. Interrupted or killed at
+any moment, the same command goes on where it was.`,
+		Example: "  omoflow run\n  omoflow run tills --no-release",
+		RunE: func(command *cobra.Command, args []string) error {
+			return a.run(command.Context(), args, !noRelease)
+		},
+	}
+	command.Flags().BoolVar(&noRelease, "no-release", false, "take files in without building a release")
+	return command
+}
+
+// ran says what one run did.
+type ran struct {
+	Files    int              `json:"files"`
+	Same     int              `json:"same_files"`
+	Replaced int              `json:"corrected_files"`
+	Refused  int              `json:"refused_files"`
+	Read     int64            `json:"read"`
+	Accepted int64            `json:"accepted"`
+	Dupes    int64            `json:"duplicate"`
+	Quarant  int64            `json:"quarantined"`
+	Ignored  int64            `json:"ignored"`
+	Waiting  []string         `json:"waiting,omitempty"`
+	Findings []ingest.Finding `json:"findings,omitempty"`
+	Seconds  float64          `json:"ingest_seconds"`
+	Release  *released        `json:"release,omitempty"`
+}
+
+func (a *app) run(ctx context.Context, sources []string, release bool) error {
+	done, err := a.ingestAndRelease(ctx, sources, release)
+	if err != nil {
+		return err
+	}
+	var next []string
+	if len(done.Findings) > 0 {
+		next = append(next, "omoflow quarantine list")
+	}
+	return a.result("run", done, done.Findings, next, func() error {
+		a.printRan(done)
+		return nil
+	})
+}
+
+// ingestAndRelease takes in what has arrived and, if asked, publishes a release. Feeds that fail do not keep the
+// others from being released; their error comes at the end.
+func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bool) (ran, error) {
+	p, err := a.openProject(ctx, true)
+	if err != nil {
+		return ran{}, err
+	}
+	defer p.close()
+	done, failed := p.ingest(ctx, a, sources)
+	if failed != nil && fault.KindOf(failed) != fault.Partial {
+		return done, failed
+	}
+	if publish {
+		release, err := p.build(ctx, a)
+		if err != nil {
+			return done, errors.Join(err, failed)
+		}
+		done.Release = &release
+	}
+	return done, failed
+}
+
+// feeds turns the configured sources, or the named ones, into the feeds of ingest.
+func (p *project) ingestFeeds(ctx context.Context, only []string) ([]ingest.Feed, error) {
+	for _, name := range only {
+		if _, ok := p.config.Sources[name]; !ok {
+			hint := "the sources are " + strings.Join(sortedKeys(p.config.Sources), ", ")
+			if near := fault.Nearest(name, sortedKeys(p.config.Sources)); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return nil, fault.New(fault.Usage, "unknown_source", name, hint, "is not a source of %s", p.config.path)
+		}
+	}
+	var feeds []ingest.Feed
+	for _, name := range sortedKeys(p.config.Sources) {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
+		source := p.config.Sources[name]
+		place, err := openPlace(ctx, p.config.resolve(source.Path))
+		if err != nil {
+			return nil, err
+		}
+		for _, feedName := range sortedKeys(source.Feeds) {
+			feed, err := p.config.ingestFeed(name, feedName, place)
+			if err != nil {
+				return nil, err
+			}
+			feeds = append(feeds, feed)
+		}
+	}
+	return feeds, nil
+}
+
+// ingestFeed turns one configured feed into a feed of ingest.
+func (c *Config) ingestFeed(source, name string, place file.Place) (ingest.Feed, error) {
+	feed := c.Sources[source].Feeds[name]
+	mapping, err := c.profile(feed.Profile)
+	if err != nil {
+		return ingest.Feed{}, err
+	}
+	settle, err := time.ParseDuration(feed.Settle)
+	if err != nil {
+		return ingest.Feed{}, err
+	}
+	refuseOver, err := parseShare(feed.RefuseOver)
+	if err != nil {
+		return ingest.Feed{}, err
+	}
+	return ingest.Feed{
+		Source: source, Name: name, Place: place, Match: feed.Match, Settle: settle, Marker: feed.Marker,
+		Profile: mapping, RefuseOver: refuseOver, Constants: feed.Constants,
+	}, nil
+}
+
+// profile loads a shipped profile by name or a file of the project.
+func (c *Config) profile(name string) (*profile.Profile, error) {
+	if !strings.ContainsAny(name, "./\\") {
+		return profile.Shipped(name)
+	}
+	path := c.resolve(name)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Usage, "profile_missing", path, "correct the feed's profile key in "+c.path, "the profile cannot be read")
+	}
+	return profile.Parse(path, data)
+}
+
+func openPlace(ctx context.Context, url string) (file.Place, error) {
+	if !strings.Contains(url, "://") {
+		return file.Dir(url), nil
+	}
+	bucket, err := openBucket(ctx, url, false)
+	if err != nil {
+		return nil, err
+	}
+	return file.Bucket(bucket, ""), nil
+}
+
+func (p *project) ingestOptions(a *app, db *warehouse.DB) ingest.Options {
+	options := ingest.Options{
+		Lake: p.lake, DB: db, TempDir: p.temp, Zone: p.config.Company.Zone, Progress: a.progress,
+		Locations: map[string]ingest.Location{},
+	}
+	for id, location := range p.config.Locations {
+		options.Locations[id] = ingest.Location(location)
+	}
+	return options
+}
+
+func (p *project) ingest(ctx context.Context, a *app, sources []string) (ran, error) {
+	began := time.Now()
+	feeds, err := p.ingestFeeds(ctx, sources)
+	if err != nil || len(feeds) == 0 {
+		return ran{}, err
+	}
+	db, err := warehouse.Open(ctx, p.engine())
+	if err != nil {
+		return ran{}, err
+	}
+	defer db.Close()
+	result, err := ingest.Run(ctx, p.ingestOptions(a, db), feeds)
+	a.progressDone()
+	done := ranOf(result)
+	done.Seconds = time.Since(began).Seconds()
+	return done, err
+}
+
+// ranOf sums up what ingest did.
+func ranOf(result ingest.Result) ran {
+	return ran{
+		Files: result.Files, Same: result.Same, Replaced: result.Replaced, Refused: result.Refused, Read: result.Counts.Read,
+		Accepted: result.Counts.Accepted, Dupes: result.Counts.Duplicate, Quarant: result.Counts.Quarantined, Ignored: result.Counts.Ignored,
+		Waiting: result.Waiting, Findings: result.Findings,
+	}
+}
+
+func (a *app) printRan(done ran) {
+	if done.Files == 0 {
+		a.print("nothing new arrived")
+	} else {
+		a.print("took %d files in %.1f s (%d known before, %d corrections, %d refused): %d records read = %d accepted + %d duplicate + %d quarantined + %d ignored",
+			done.Files, done.Seconds, done.Same, done.Replaced, done.Refused, done.Read, done.Accepted, done.Dupes, done.Quarant, done.Ignored)
+	}
+	for _, name := range done.Waiting {
+		a.print("  waiting until it has stopped changing: %s", name)
+	}
+	const most = 10
+	for i, finding := range done.Findings {
+		if i == most {
+			a.print("  and %d more findings", len(done.Findings)-most)
+			break
+		}
+		a.print("  %s.%s %s: %s: %s (%d records)", finding.Source, finding.Feed, finding.File, finding.Code, finding.Message, finding.Records)
+	}
+	r := done.Release
+	switch {
+	case r == nil:
+	case !r.Changed:
+		a.print("release %d stands: nothing new to build", r.Release)
+	default:
+		a.print("release %d in %.1f s: %d tables, %d rows, %d partitions built, %d reused", r.Release, r.Seconds, r.Tables, r.Rows, r.Built, r.Reused)
+		for _, check := range r.Failed {
+			a.print("  warning: check %s found %d rows %s", check.Name, check.Rows, check.Sample)
+		}
+	}
+}

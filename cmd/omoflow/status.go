@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/warehouse"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var days int
+	var asOf string
+	command := &cobra.Command{
+		Use:   "status",
+		Short: "What arrived, what is missing, what is released",
+		Long: `Shows every feed with its deliveries, the matrix of stores and business days with what was expected, received,
+late and missing, and the latest release with its checks.`,
+		Example: "  omoflow status --days 7\n  omoflow status --json",
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(command *cobra.Command, _ []string) error {
+			return a.status(command.Context(), days, asOf)
+		},
+	}
+	command.Flags().IntVar(&days, "days", 14, "business days to show")
+	command.Flags().StringVar(&asOf, "as-of", "", "last business day to show, YYYY-MM-DD (default: the latest in the data)")
+	return command
+}
+
+// feedStatus is one feed's line of omoflow status.
+type feedStatus struct {
+	Source      string      `json:"source"`
+	Feed        string      `json:"feed"`
+	Batches     int         `json:"batches"`
+	Files       int         `json:"files"`
+	Refused     int         `json:"refused_files"`
+	Counts      lake.Counts `json:"counts"`
+	LastDate    string      `json:"last_business_date"`
+	LastArrival time.Time   `json:"last_arrival"`
+}
+
+// cell is one square of the completeness matrix.
+type cell struct {
+	Source   string `json:"source"`
+	Feed     string `json:"feed"`
+	Location string `json:"location_id"`
+	Date     string `json:"business_date"`
+	State    string `json:"state"`
+	Records  string `json:"record_qty"`
+}
+
+// statusData is the JSON form of omoflow status.
+type statusData struct {
+	Lake    string          `json:"lake"`
+	Release int64           `json:"release"`
+	At      *time.Time      `json:"released_at,omitempty"`
+	Pending int64           `json:"batches_not_released"`
+	Feeds   []feedStatus    `json:"feeds"`
+	Matrix  []cell          `json:"matrix"`
+	Failed  []release.Check `json:"failed_checks"`
+}
+
+func (a *app) status(ctx context.Context, days int, asOf string) error {
+	p, err := a.openProject(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	data := statusData{Lake: p.lake.Bucket.URL()}
+	batches, err := p.lake.Batches(ctx)
+	if err != nil {
+		return err
+	}
+	data.Feeds = p.feeds(batches)
+	rel, ok, err := release.Latest(ctx, p.lake)
+	if err != nil {
+		return err
+	}
+	for _, batch := range batches {
+		if batch.Seq > rel.Streams[batch.Log] {
+			data.Pending++
+		}
+	}
+	if ok {
+		data.Release, data.At = rel.Seq, &rel.At
+		for _, check := range rel.Checks {
+			if check.Status != "passed" {
+				data.Failed = append(data.Failed, check)
+			}
+		}
+		if data.Matrix, err = p.matrix(ctx, rel, days, asOf); err != nil {
+			return err
+		}
+	}
+	missing := 0
+	for _, c := range data.Matrix {
+		if c.State == "missing" {
+			missing++
+		}
+	}
+	var next []string
+	if data.Pending > 0 || !ok {
+		next = append(next, "omoflow run")
+	}
+	for _, feed := range data.Feeds {
+		if feed.Counts.Quarantined > 0 || feed.Refused > 0 {
+			next = append(next, "omoflow quarantine list")
+			break
+		}
+	}
+	return a.result("status", data, data.Failed, next, func() error {
+		a.printStatus(data, missing)
+		return nil
+	})
+}
+
+// feeds sums up the batches of every configured feed, and of feeds that are in the lake but no longer configured.
+func (p *project) feeds(batches []lake.BatchEntry) []feedStatus {
+	byName := map[string]*feedStatus{}
+	for source, config := range p.config.Sources {
+		for feed := range config.Feeds {
+			byName[source+"/"+feed] = &feedStatus{Source: source, Feed: feed}
+		}
+	}
+	for _, batch := range batches {
+		key := batch.Source + "/" + batch.Feed
+		if byName[key] == nil {
+			byName[key] = &feedStatus{Source: batch.Source, Feed: batch.Feed}
+		}
+		status := byName[key]
+		status.Batches++
+		status.Files += len(batch.Files)
+		status.Counts = status.Counts.Add(batch.Counts)
+		for _, file := range batch.Files {
+			if file.Refused {
+				status.Refused++
+			}
+		}
+		for _, staged := range batch.Staged {
+			status.LastDate = max(status.LastDate, staged.MaxDate)
+		}
+		if batch.At.After(status.LastArrival) {
+			status.LastArrival = batch.At
+		}
+	}
+	var all []feedStatus
+	for _, key := range sortedKeys(byName) {
+		all = append(all, *byName[key])
+	}
+	return all
+}
+
+// mounted opens a database with views over the named tables of a release.
+func (p *project) mounted(ctx context.Context, rel release.Release, tables ...string) (*warehouse.DB, error) {
+	db, err := warehouse.Open(ctx, p.engine())
+	if err != nil {
+		return nil, err
+	}
+	if err := release.Mount(ctx, db, p.lake, p.cache, rel, tables...); err != nil {
+		_ = db.Close() // the mount's error is the one to tell
+		return nil, err
+	}
+	return db, nil
+}
+
+const completenessTable = "assessment.completeness"
+
+// matrix reads the completeness of the last days up to asOf, or up to the latest day with data.
+func (p *project) matrix(ctx context.Context, rel release.Release, days int, asOf string) ([]cell, error) {
+	if _, ok := rel.Tables[completenessTable]; !ok {
+		return nil, nil
+	}
+	db, err := p.mounted(ctx, rel, completenessTable)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.Text(ctx, `
+		WITH bound AS (SELECT coalesce(try_cast(? AS DATE), max(business_date) FILTER (WHERE received_qty > 0)) AS last FROM assessment.completeness)
+		SELECT source, feed, location_id, business_date, state, record_qty
+		FROM assessment.completeness, bound
+		WHERE business_date BETWEEN last - CAST(? AS INTEGER) + 1 AND last
+		ORDER BY source, feed, location_id, business_date`, asOf, days)
+	if err != nil {
+		return nil, err
+	}
+	cells := make([]cell, len(rows))
+	for i, row := range rows {
+		cells[i] = cell{row[0], row[1], row[2], row[3], row[4], row[5]}
+	}
+	return cells, nil
+}
+
+// marks are the letters of the matrix; a letter, not a colour, carries the state.
+var marks = map[string]string{"received": "+", "late": "L", "missing": "-", "unexpected": "?"}
+
+func (a *app) printStatus(data statusData, missing int) {
+	if data.At == nil {
+		a.print("lake %s: nothing released yet", data.Lake)
+	} else {
+		a.print("lake %s: release %d of %s, %d batches not released yet", data.Lake, data.Release, data.At.Format("2006-01-02 15:04 MST"), data.Pending)
+	}
+	var rows [][]string
+	for _, f := range data.Feeds {
+		arrival := "never"
+		if !f.LastArrival.IsZero() {
+			arrival = f.LastArrival.Format("2006-01-02 15:04")
+		}
+		rows = append(rows, []string{f.Source, f.Feed, fmt.Sprint(f.Files), fmt.Sprint(f.Counts.Read), fmt.Sprint(f.Counts.Accepted),
+			fmt.Sprint(f.Counts.Duplicate), fmt.Sprint(f.Counts.Quarantined), fmt.Sprint(f.Refused), f.LastDate, arrival})
+	}
+	a.table([]string{"source", "feed", "files", "read", "accepted", "duplicate", "quarantined", "refused files", "last business day", "last arrival"}, rows)
+	if len(data.Matrix) > 0 {
+		a.print("")
+		a.printMatrix(data.Matrix)
+		a.print("+ received   L late   - missing (%d)   ? not expected   blank: not due", missing)
+	}
+	for _, check := range data.Failed {
+		a.print("check %s (%s): %d rows %s", check.Name, check.Severity, check.Rows, check.Sample)
+	}
+}
+
+func (a *app) printMatrix(cells []cell) {
+	var dates, lines []string
+	states := map[string]map[string]string{}
+	for _, c := range cells {
+		line := strings.Join([]string{c.Source, c.Feed, c.Location}, "\x00")
+		if states[line] == nil {
+			states[line] = map[string]string{}
+			lines = append(lines, line)
+		}
+		states[line][c.Date] = marks[c.State]
+		if !slices.Contains(dates, c.Date) {
+			dates = append(dates, c.Date)
+		}
+	}
+	slices.Sort(dates)
+	header := []string{"source", "feed", "location"}
+	for _, date := range dates {
+		header = append(header, date[5:])
+	}
+	var rows [][]string
+	for _, line := range lines {
+		row := strings.Split(line, "\x00")
+		for _, date := range dates {
+			row = append(row, states[line][date])
+		}
+		rows = append(rows, row)
+	}
+	a.table(header, rows)
+}
