@@ -73,8 +73,12 @@ func newBuild(ctx context.Context, opt Options) (*build, error) {
 	}
 	b.system = map[string]Relation{"system.file": systemFiles(b.batches, gone(b.batches))}
 	columns, _ := systemColumns("system.expectation")
-	b.system["system.expectation"] = Relation{Columns: columns}
-	maps.Copy(b.system, b.System)
+	b.system["system.expectation"] = Relation{Columns: columns, Rows: b.System["system.expectation"].Rows}
+	for _, row := range b.system["system.expectation"].Rows {
+		if len(row) != len(columns) {
+			return nil, fmt.Errorf("system.expectation: a row has %d cells instead of %d", len(row), len(columns))
+		}
+	}
 	return b, b.digestModels()
 }
 

@@ -321,6 +321,31 @@ func TestDamagedObjectIsNamed(t *testing.T) {
 	}
 }
 
+func TestRebuildMendsDamagedTables(t *testing.T) {
+	s := newShop(t, 2)
+	s.deliver("a", "b1", january())
+	r, _ := s.publish()
+	m, err := r.Manifest(t.Context(), s.lake, "sales.day")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := m.Partitions[0].Files[0].Key
+	if err := s.lake.Bucket.Delete(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	s.opt.Cache = objstore.NewCache(s.lake.Bucket, filepath.Join(s.dir, "cache"), 0)
+	if report, err := Rebuild(t.Context(), s.opt); fault.KindOf(err) != fault.Damaged || !slices.Equal(report.Damaged, []string{key}) || len(report.Mended) > 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	s.opt.Mend = true
+	if report, err := Rebuild(t.Context(), s.opt); err != nil || !slices.Equal(report.Mended, []string{key}) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if got := s.rows(r, "SELECT count(*) FROM sales.day"); !slices.Equal(got, []string{"5"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestCancelledBuildLeavesNothingBehind(t *testing.T) {
 	s := newShop(t, 2)
 	s.deliver("a", "b1", january())

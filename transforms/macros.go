@@ -2,6 +2,8 @@ package transforms
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -43,7 +45,7 @@ func (m *Model) templateFault(err error) error {
 	if fault.KindOf(err) == fault.Usage {
 		return fault.Wrap(err, fault.Usage, "bad_template", m.File, fault.HintOf(err), "the template does not expand")
 	}
-	return fault.Wrap(err, fault.Usage, "bad_template", m.File, "see the macros in docs/models.md", "the template does not expand")
+	return fault.Wrap(err, fault.Usage, "bad_template", m.File, "the macros are ref, config, period, "+strings.Join(slices.Sorted(maps.Keys(macros())), ", "), "the template does not expand")
 }
 
 func (r *rendering) ref(name string) (string, error) {

@@ -18,9 +18,12 @@ type Options struct {
 	Project *Project
 	Dir     string              // scratch folder; on the lake's own file system files are linked instead of copied
 	Config  map[string]string   // values for {{config "name"}}
-	System  map[string]Relation // system.expectation; system.file is made from the batches
+	System  map[string]Relation // rows of system.expectation, in the order of its columns; system.file is made from the batches
 	Code    string              // version of this program, recorded in the release
 	Workers int                 // partitions of one model built at a time; 0 means 2
+
+	// Mend lets Rebuild store files again that are damaged or lost in the lake.
+	Mend bool
 
 	// Progress is told about every table that was built; nil is fine.
 	Progress func(Progress)
@@ -36,7 +39,7 @@ type Progress struct {
 	Rows                int64
 }
 
-// Relation is a small table given by the caller. An empty cell is null.
+// Relation is a small table. An empty cell is null. The columns of one given in Options are known and may be left out.
 type Relation struct {
 	Columns []release.Column // Name and Type
 	Rows    [][]string
