@@ -383,11 +383,12 @@ func (b *build) count(m *Model, built, reused int) {
 	b.stats[m.Name] = p
 }
 
-// same notes that a partition came out with the bytes it had.
+// same notes that a partition, counted as built, came out with the bytes it had.
 func (b *build) same(m *Model) {
 	b.digestLock.Lock()
 	defer b.digestLock.Unlock()
 	p := b.stats[m.Name]
 	p.Same++
+	p.Built--
 	b.stats[m.Name] = p
 }

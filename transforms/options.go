@@ -22,9 +22,6 @@ type Options struct {
 	Code    string              // version of this program, recorded in the release
 	Workers int                 // partitions of one model built at a time; 0 means 2
 
-	// Mend lets Rebuild store files again that are damaged or lost in the lake.
-	Mend bool
-
 	// Progress is told about every table that was built; nil is fine.
 	Progress func(Progress)
 
@@ -35,7 +32,7 @@ type Options struct {
 type Progress struct {
 	Table               string
 	Done, Of            int // tables
-	Built, Reused, Same int // partitions of this table: built with new bytes, reused, built with the bytes they had
+	Built, Reused, Same int // partitions of this table: built with new bytes, reused unseen, built but with the bytes they had
 	Rows                int64
 }
 

@@ -61,7 +61,7 @@ func Rebuild(ctx context.Context, opt Options) (Report, error) {
 			"%d of %d partitions come out differently, the first: %s", len(report.Different), report.Partitions, report.Different[0])
 	}
 	if n := len(report.Damaged) - len(report.Mended); n > 0 {
-		return report, fault.New(fault.Damaged, "object_damaged", report.Damaged[0], "run omoflow rebuild --mend", "%d stored files are damaged or missing", n)
+		return report, fault.New(fault.Damaged, "object_damaged", report.Damaged[0], "restore them from a backup, or run omoflow run to make a new release", "%d stored files are damaged or missing and could not be made again", n)
 	}
 	return report, nil
 }
@@ -79,7 +79,7 @@ func (b *build) inspect(ctx context.Context, m release.Manifest, report *Report)
 			}
 			report.Damaged = append(report.Damaged, f.Key)
 			path, made := b.local.Load(f.SHA256)
-			if !b.Mend || !made {
+			if !made {
 				continue
 			}
 			if err := b.Lake.Bucket.Delete(ctx, f.Key); err != nil {
