@@ -78,7 +78,7 @@ func load(ctx context.Context, src Source, req Request) (*dataset, error) {
 		return nil, fmt.Errorf("read finance.tie_out: %w", err)
 	}
 	for _, t := range ties {
-		d.ties = append(d.ties, TieOut{Control: t["control"], Left: t["left_amount"], Right: t["right_amount"], Difference: t["difference_amount"], Tolerance: t["tolerance_amount"], Tied: t["is_tied"] == "true"})
+		d.ties = append(d.ties, TieOut{Control: t["control"], Left: t["left_amount"], Right: t["right_amount"], Difference: t["difference_amount"], Tolerance: t["tolerance_amount"], Tied: t["is_tied"] == "true", Blocking: t["is_blocking"] != "false"})
 	}
 	return d, nil
 }

@@ -121,9 +121,9 @@ func control(m Manifest) sheet {
 }
 
 func tieOuts(m Manifest) sheet {
-	s := sheet{name: "tie_out 核对", head: []string{"control", "left_amount", "right_amount", "difference_amount", "tolerance_amount", "is_tied"}, numeric: []bool{false, true, true, true, true, false}}
+	s := sheet{name: "tie_out 核对", head: []string{"control", "left_amount", "right_amount", "difference_amount", "tolerance_amount", "is_tied", "is_blocking"}, numeric: []bool{false, true, true, true, true, false, false}}
 	for _, t := range m.TieOuts {
-		s.rows = append(s.rows, present(t.Control, t.Left, t.Right, t.Difference, t.Tolerance, strconv.FormatBool(t.Tied)))
+		s.rows = append(s.rows, present(t.Control, t.Left, t.Right, t.Difference, t.Tolerance, strconv.FormatBool(t.Tied), strconv.FormatBool(t.Blocking)))
 	}
 	return s
 }

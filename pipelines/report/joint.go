@@ -105,7 +105,10 @@ func (r *reader) asAppendix(ctx context.Context) (section, error) {
 	if ledger != nil {
 		s.Blocks = append(s.Blocks, block{Table: ledger})
 	}
-	if t := r.checks(); t != nil {
+	if t := r.conservation(); t != nil && r.prefix == "joint_meeting" { // the assessment has it in Q11
+		s.Blocks = append(s.Blocks, block{Table: t})
+	}
+	if t := r.checks(); t != nil && r.prefix == "joint_meeting" {
 		s.Blocks = append(s.Blocks, block{Table: t})
 	}
 	if t := r.definitions(); t != nil {

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // deliverySection shows what was due and what came.
@@ -39,9 +40,6 @@ func (r *reader) deliverySection(deliveries []map[string]string) section {
 	if len(gaps.Rows) > 0 {
 		s.Blocks = append(s.Blocks, block{Table: gaps})
 	}
-	if rows := r.conservation(); rows != nil {
-		s.Blocks = append(s.Blocks, block{Table: rows})
-	}
 	return s
 }
 
@@ -52,7 +50,10 @@ func (r *reader) intake(ctx context.Context) (*table, error) {
 		return nil, err
 	}
 	columns := []string{"file_qty", "refused_file_qty", "superseded_file_qty", "read_qty", "accepted_qty", "duplicate_qty", "quarantined_qty", "ignored_qty"}
-	t := &table{Name: "t_intake", Columns: []cell{key("c_feed"), key("c_files"), key("c_refused"), key("c_corrected"), key("c_read"), key("c_accepted"), key("c_duplicate"), key("c_quarantined"), key("c_ignored")}}
+	slices.SortStableFunc(rows, func(a, b map[string]string) int {
+		return parseOrZero(b["quarantined_qty"]).cmp(parseOrZero(a["quarantined_qty"]))
+	})
+	t := &table{Name: "t_intake", Long: true, Columns: []cell{key("c_feed"), key("c_files"), key("c_refused"), key("c_corrected"), key("c_read"), key("c_accepted"), key("c_duplicate"), key("c_quarantined"), key("c_ignored")}}
 	for _, row := range rows {
 		line := []cell{txt(row["source"] + "/" + row["feed"])}
 		for _, c := range columns {
@@ -65,13 +66,16 @@ func (r *reader) intake(ctx context.Context) (*table, error) {
 	return t, nil
 }
 
-// conservation shows where every delivered row went.
+// conservation shows where every delivered row went. Streams that brought nothing are left out; those of which
+// not every row went straight in come first.
 func (r *reader) conservation() *table {
 	if len(r.facts.Conservation) == 0 {
 		return nil
 	}
-	t := &table{Name: "t_conservation", Columns: []cell{key("c_subject"), key("c_read"), key("c_accepted"), key("c_duplicate"), key("c_superseded"), key("c_quarantined"), key("c_ignored"), key("c_in_table"), key("c_balanced")}}
-	for _, c := range r.facts.Conservation {
+	list := slices.DeleteFunc(slices.Clone(r.facts.Conservation), func(c Conservation) bool { return c.Read == 0 && c.InTable == 0 && c.Balanced })
+	slices.SortStableFunc(list, func(a, b Conservation) int { return notice(a) - notice(b) })
+	t := &table{Name: "t_conservation", Long: true, Columns: []cell{key("c_subject"), key("c_read"), key("c_accepted"), key("c_duplicate"), key("c_superseded"), key("c_quarantined"), key("c_ignored"), key("c_in_table"), key("c_balanced")}}
+	for _, c := range list {
 		state := "yes"
 		if !c.Balanced {
 			state = "no"
@@ -85,6 +89,19 @@ func (r *reader) conservation() *table {
 	note := say("n_release_wide")
 	t.Note = &note
 	return t
+}
+
+// notice ranks what a reader should see first: rows out of balance, then refused ones, then others not taken in.
+func notice(c Conservation) int {
+	switch {
+	case !c.Balanced:
+		return 0
+	case c.Quarantined > 0:
+		return 1
+	case c.Duplicate+c.Superseded+c.Ignored > 0:
+		return 2
+	}
+	return 3
 }
 
 // checks lists the checks that found rows.
