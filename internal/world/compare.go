@@ -99,16 +99,16 @@ const (
 
 func (t Truth) sales() comparison {
 	c := comparison{table: "sales.order", want: map[string][]string{},
-		columns: []string{"channel", "platform", "orders", "lines", "units", "gross", "discount", "net", "shipping", "home gross", "home discount", "home net", "home shipping", "home cost", "identified", "pickup", "cancelled", "unpaid"}}
+		columns: []string{"channel", "platform", "orders", "lines", "units", "gross", "discount", "net", "shipping", "home gross", "home discount", "home net", "home shipping", "home cost", "identified", "pickup", "ship from store", "cancelled", "unpaid"}}
 	for _, s := range t.Sales {
 		c.want[s.Date+" "+s.Location+" "+s.Currency] = []string{s.Channel, s.Platform, whole(s.Orders), whole(s.Lines), whole(s.Units), four(s.Gross), four(s.Discount), four(s.Net), four(s.Shipping),
-			home(s.HomeGross), home(s.HomeDiscount), home(s.HomeNet), home(s.HomeShipping), home(s.HomeCost), whole(s.Identified), whole(s.Pickup), whole(s.Cancelled), whole(s.Unpaid)}
+			home(s.HomeGross), home(s.HomeDiscount), home(s.HomeNet), home(s.HomeShipping), home(s.HomeCost), whole(s.Identified), whole(s.Pickup), whole(s.ShipFromStore), whole(s.Cancelled), whole(s.Unpaid)}
 	}
 	sums := []string{"CAST(business_date AS VARCHAR) || ' ' || location_id || ' ' || currency_code AS place_day", "min(channel)", "min(platform)", "count(*)" + sold, sumOf("line_count", asCount, sold), sumOf("unit_qty", asCount, sold)}
 	for _, column := range []string{"gross_amount", "discount_amount", "net_amount", "shipping_amount", "home_gross_amount", "home_discount_amount", "home_net_amount", "home_shipping_amount", "home_cost_amount"} {
 		sums = append(sums, sumOf(column, asMoney, sold))
 	}
-	sums = append(sums, "count(customer_id)"+sold, "count(*) FILTER (WHERE is_sale AND fulfilment = 'pickup')", "count(*) FILTER (WHERE status = 'cancelled')", "count(*) FILTER (WHERE status = 'unpaid')")
+	sums = append(sums, "count(customer_id)"+sold, "count(*) FILTER (WHERE is_sale AND fulfilment = 'pickup')", "count(*) FILTER (WHERE is_sale AND fulfilment = 'ship_from_store')", "count(*) FILTER (WHERE status = 'cancelled')", "count(*) FILTER (WHERE status = 'unpaid')")
 	c.sql = "SELECT " + strings.Join(sums, ", ") + ` FROM sales."order" GROUP BY place_day`
 	return c
 }

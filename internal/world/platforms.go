@@ -102,8 +102,10 @@ func (s *sim) wooItem(t *text, o *order, k, broken int) {
 	method, store, paidAt := "flat_rate", "", s.stampT(o.day, min(o.sec+30, 86_399))
 	if o.pickup {
 		method, store = "local_pickup", s.places[o.fulfil]
+	} else if o.byStore {
+		store = s.places[o.fulfil]
 	}
-	if o.status != paid {
+	if o.status == unpaid { // what is cancelled was paid before
 		paidAt = ""
 	}
 	number, created, subtotal := strconv.Itoa(100+o.number), s.stampT(o.day, o.sec), money(l.gross)
@@ -117,7 +119,7 @@ func (s *sim) wooItem(t *text, o *order, k, broken int) {
 	}
 	t.jsonRow("order_id", number, "status", wooStates[o.status], "currency", "CNY", "date_created", created, "date_paid", paidAt, "customer_id", customer,
 		"billing_name", zh, "billing_email", c.email(sourceWoo), "billing_phone", c.phone(), "member_no", member,
-		"discount_total", money(disc), "shipping_total", money(o.shipping), "order_total", money(gross-disc+o.shipping), "shipping_method", method, "pickup_store", store, "payment_method", "alipay",
+		"discount_total", money(disc), "shipping_total", money(o.shipping), "order_total", money(gross-disc+o.shipping), "shipping_method", method, "fulfil_store", store, "payment_method", "alipay",
 		"line_id", "#"+strconv.Itoa(o.number*16+k), "sku", s.products[l.sku].sku, "name", nameZH(s.products[l.sku], l.sku), "quantity", "#"+strconv.Itoa(l.qty), "price", money(l.price),
 		"subtotal", subtotal, "total", money(l.paid()), "promotion", s.campaignID(l.campaign))
 }

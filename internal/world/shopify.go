@@ -59,8 +59,7 @@ func (s *sim) shopifyOrder(o *order) []string {
 	full := given + " " + family
 	state, cancelledAt, paidAt, sent := "paid", "", s.stamp(o.day, o.sec)+" +0800", "fulfilled"
 	if o.status == cancelled {
-		state, cancelledAt, sent = "voided", s.stamp(o.day, o.sec)+" +0800", "unfulfilled"
-		paidAt = ""
+		state, cancelledAt, sent = "refunded", s.stamp(o.day, min(o.sec+1800, 86_399))+" +0800", "unfulfilled"
 	}
 	where := shopifyCountries[o.currency]
 	return []string{c.email(sourceShopify), state, paidAt, sent, currencyCodes[o.currency], money(gross - disc), money(o.shipping), "0.00", money(gross - disc + o.shipping), money(disc), "Standard",

@@ -35,7 +35,8 @@ type order struct {
 	buyer    int // record of the unit's source, -1 anonymous
 	guest    bool
 	pickup   bool
-	fulfil   int // place whose stock it takes
+	byStore  bool // shipped by a store
+	fulfil   int  // place whose stock it takes
 	shipping int64
 	tender   int
 	lines    []line
@@ -229,8 +230,11 @@ func (s *sim) newOrder(r *rand.Rand, u, day int) order {
 	case woo:
 		o.fulfil, o.shipping = west, 1000
 		o.guest = o.buyer >= 0 && chance(r, 80)
-		if chance(r, 120) {
+		switch pick(r, 82, 12, 6) {
+		case 1:
 			o.pickup, o.fulfil, o.shipping = true, r.IntN(s.o.Stores), 0
+		case 2:
+			o.byStore, o.fulfil = true, r.IntN(s.o.Stores)
 		}
 		switch pick(r, 95, 3, 2) {
 		case 1:
@@ -256,8 +260,8 @@ func (s *sim) fill(r *rand.Rand, o *order) {
 		l.gross = l.price * int64(qty)
 		if l.campaign >= 0 {
 			l.disc = divRound(l.gross*s.campaigns[l.campaign].percent, 100)
-		} else if chance(r, 60) {
-			l.disc = divRound(l.gross*5, 100)
+		} else if chance(r, 200) {
+			l.disc = divRound(l.gross*10, 100)
 		}
 		o.lines = append(o.lines, l)
 		if o.status == paid {
@@ -298,7 +302,7 @@ func (s *sim) decideReturns(r *rand.Rand, o *order) {
 	case at.dialect == woo && chance(r, 400): // bought online, returned in a store
 		f.unit = r.IntN(s.o.Stores)
 		f.place = f.unit
-	case o.pickup:
+	case o.fulfil < s.o.Stores && at.online:
 		f.place = s.o.Stores // posted back to the west warehouse
 	}
 	s.returns[f.day] = append(s.returns[f.day], f)

@@ -17,7 +17,7 @@ type Sales struct {
 	Orders, Lines, Units                                     int64
 	Gross, Discount, Net, Shipping                           int64
 	HomeGross, HomeDiscount, HomeNet, HomeShipping, HomeCost int64
-	Identified, Pickup, Cancelled, Unpaid                    int64
+	Identified, Pickup, ShipFromStore, Cancelled, Unpaid     int64
 }
 
 // Refunds is what came back on a date, where it was handled. OrderPlatform is where it had been sold.
@@ -208,6 +208,9 @@ func (t *tally) sale(o *order, status int) {
 	}
 	if o.pickup {
 		c.Pickup++
+	}
+	if o.byStore {
+		c.ShipFromStore++
 	}
 	if o.buyer >= 0 {
 		c.Identified++
