@@ -27,7 +27,7 @@ WITH int_period AS (SELECT * FROM {{ref "int_period"}}),
 timeline AS (SELECT * FROM {{ref "customer.timeline"}}),
 int_customer_first AS (SELECT * FROM {{ref "int_customer_first"}}),
 customer_month AS (SELECT * FROM {{ref "customer.month"}}),
-bought AS (
+bought AS (                                         -- one row per person, day and place
   SELECT
     customer_id,
     channel,
@@ -38,18 +38,21 @@ bought AS (
   WHERE kind = 'order'
   GROUP BY customer_id, channel, coalesce(location_id, ''), business_date
 ),
-scoped AS (
-  SELECT customer_id, business_date, home_net_amount, 'company' AS scope_type, '' AS scope_id, false AS is_location
+scoped AS (                                         -- one row per person, day and scope
+  SELECT customer_id, business_date, 'company' AS scope_type, '' AS scope_id, sum(home_net_amount) AS home_net_amount
   FROM bought
+  GROUP BY customer_id, business_date
   UNION ALL
-  SELECT customer_id, business_date, home_net_amount, 'channel' AS scope_type, channel AS scope_id, false AS is_location
+  SELECT customer_id, business_date, 'channel' AS scope_type, channel AS scope_id, sum(home_net_amount) AS home_net_amount
   FROM bought
+  GROUP BY customer_id, business_date, channel
   UNION ALL
-  SELECT customer_id, business_date, home_net_amount, 'location' AS scope_type, location_id AS scope_id, true AS is_location
+  SELECT customer_id, business_date, 'location' AS scope_type, location_id AS scope_id, sum(home_net_amount) AS home_net_amount
   FROM bought
   WHERE location_id <> ''
+  GROUP BY customer_id, business_date, location_id
 ),
-person AS (
+person AS (                                         -- a day holds a person once already; longer periods are grouped
   SELECT
     int_period.period_type,
     int_period.period_start,
@@ -57,14 +60,58 @@ person AS (
     scoped.scope_type,
     scoped.scope_id,
     scoped.customer_id,
-    count(DISTINCT scoped.business_date) AS day_count,
+    1 AS day_count,
+    scoped.home_net_amount
+  FROM scoped
+  INNER JOIN int_period
+    ON scoped.business_date = int_period.period_start
+    AND int_period.period_type = 'day'
+  WHERE scoped.scope_type <> 'location'
+  UNION ALL
+  SELECT
+    int_period.period_type,
+    int_period.period_start,
+    int_period.period_end,
+    scoped.scope_type,
+    scoped.scope_id,
+    scoped.customer_id,
+    count(*) AS day_count,
     sum(scoped.home_net_amount) AS home_net_amount
   FROM scoped
   INNER JOIN int_period
-    ON scoped.business_date >= int_period.period_start
-    AND scoped.business_date <= int_period.period_end
-  WHERE NOT scoped.is_location
-    OR int_period.period_type IN ('month', 'quarter')
+    ON {{trunc_date "week" "scoped.business_date"}} = int_period.period_start
+    AND int_period.period_type = 'week'
+  WHERE scoped.scope_type <> 'location'
+  GROUP BY int_period.period_type, int_period.period_start, int_period.period_end, scoped.scope_type, scoped.scope_id, scoped.customer_id
+  UNION ALL
+  SELECT
+    int_period.period_type,
+    int_period.period_start,
+    int_period.period_end,
+    scoped.scope_type,
+    scoped.scope_id,
+    scoped.customer_id,
+    count(*) AS day_count,
+    sum(scoped.home_net_amount) AS home_net_amount
+  FROM scoped
+  INNER JOIN int_period
+    ON {{trunc_date "month" "scoped.business_date"}} = int_period.period_start
+    AND int_period.period_type = 'month'
+  GROUP BY int_period.period_type, int_period.period_start, int_period.period_end, scoped.scope_type, scoped.scope_id, scoped.customer_id
+  UNION ALL
+  SELECT
+    int_period.period_type,
+    int_period.period_start,
+    int_period.period_end,
+    scoped.scope_type,
+    scoped.scope_id,
+    scoped.customer_id,
+    count(*) AS day_count,
+    sum(scoped.home_net_amount) AS home_net_amount
+  FROM scoped
+  INNER JOIN int_period
+    ON {{trunc_date "quarter" "scoped.business_date"}} = int_period.period_start
+    AND int_period.period_type = 'quarter'
   GROUP BY int_period.period_type, int_period.period_start, int_period.period_end, scoped.scope_type, scoped.scope_id, scoped.customer_id
 ),
 first_purchase AS (

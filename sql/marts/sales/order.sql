@@ -54,7 +54,7 @@ columns:
   file_no: {type: "INTEGER", about: "file of the batch, from 0"}
   source_row: {type: "BIGINT", about: "record of the file, from 1"}
   attributes: {type: "VARCHAR", about: "unmapped source columns as a JSON object"}
-checks: [unique_grain, order_in_one_month, missing_fx_rate, unknown_currency, unknown_location, order_net_ties_to_lines, payments_tie_to_orders]
+checks: [order_in_one_month, missing_fx_rate, unknown_currency, unknown_location, order_net_ties_to_lines, payments_tie_to_orders]
 */
 WITH int_order_head AS (SELECT * FROM {{ref "int_order_head"}}),
 order_line AS (SELECT * FROM {{ref "sales.order_line"}}),
@@ -77,16 +77,22 @@ line_total AS (                                     -- goods apart from delivery
   FROM order_line
   GROUP BY order_key
 ),
-headless AS (                                       -- lines whose order was never delivered
+headless_key AS (                                   -- lines whose order was never delivered
+  SELECT order_key
+  FROM line_total
+  WHERE NOT EXISTS (
+    SELECT 1
+    FROM int_order_head
+    WHERE int_order_head.order_key = line_total.order_key
+  )
+),
+headless AS (
   SELECT
     order_line.*,
     row_number() OVER (PARTITION BY order_line.order_key ORDER BY order_line.line_no NULLS LAST, order_line.line_key) AS line_rank
   FROM order_line
-  WHERE NOT EXISTS (
-    SELECT 1
-    FROM int_order_head
-    WHERE int_order_head.order_key = order_line.order_key
-  )
+  INNER JOIN headless_key
+    ON order_line.order_key = headless_key.order_key
 ),
 head AS (
   SELECT
