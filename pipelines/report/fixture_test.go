@@ -107,32 +107,9 @@ func made(prefix, kind string, starts []string, end string) *fixture {
 				"area", k.area, "unit", k.unit, "direction", k.direction, "currency_code", "CNY", "value", value, "sample_qty", "22688", "previous_value", before, "last_year_value", last, "target_value", target)
 		}
 	}
-	scopes := []struct{ kind, id string }{{"channel", "online"}, {"channel", "store"}}
-	for n := 1; n <= 12; n++ {
-		scopes = append(scopes, struct{ kind, id string }{"location", fmt.Sprintf("S%02d", n)})
-	}
-	for i, s := range scopes {
-		for _, k := range []madeKPI{{id: "net_sales", unit: "money", now: strconv.Itoa(390000 - 17000*i), before: strconv.Itoa(350000 - 9000*i)}, {id: "atv", unit: "money", now: "208.40"}, {id: "upt", unit: "ratio", now: "1.81"}, {id: "gm_pct", unit: "percent", now: "0.4111"}, {id: "conv_store", unit: "percent", now: "0.2214"}, {id: "return_rate_acc", unit: "percent", now: "0.051"}} {
-			f.add(prefix+".scoreboard", "period_type", kind, "period_start", now, "scope_type", s.kind, "scope_id", s.id, "kpi_id", k.id, "kpi_version", "1", "basis", "A", "is_default_basis", "true", "unit", k.unit, "direction", "up", "currency_code", "CNY", "value", k.now, "previous_value", k.before)
-		}
-	}
-	for _, b := range [][]string{{now, "online", "310000", "9650", "17310", "2210440.10", "160200.00"}, {previous, "online", "298000", "8570", "15420", "1990000.00", "140000.10"}, {starts[0], "online", "280000", "8420", "15100", "1880000.00", "120000"},
-		{now, "store", "", "12100", "22400", "2880310.15", "109200.00"}, {previous, "store", "", "12500", "23300", "2760008.20", "97800.00"}, {starts[0], "store", "", "12300", "22050", "2720001.00", "90000"}} {
-		complete := "true"
-		if b[2] == "" {
-			complete = "false"
-		}
-		f.add(prefix+".bridge", "period_type", kind, "period_start", b[0], "channel", b[1], "currency_code", "CNY", "visitor_qty", b[2], "is_traffic_complete", complete, "order_qty", b[3], "unit_qty", b[4],
-			"home_sale_net_amount", b[5], "home_refund_net_amount", b[6], "home_net_amount", parse(b[5]).minus(parse(b[6])).text())
-	}
-	for n := 1; n <= 12; n++ {
-		missing, first := "0", ""
-		if n == 3 {
-			missing, first = "2", now
-		}
-		f.add(prefix+".completeness", "period_type", kind, "period_start", now, "source", "tills", "feed", "receipts", "location_id", fmt.Sprintf("S%02d", n), "due_qty", "7",
-			"received_qty", parse("7").minus(parse(missing)).text(), "late_qty", "0", "missing_qty", missing, "unexpected_qty", "0", "record_qty", "1400", "first_missing_date", first)
-	}
+	f.scopes(prefix, kind, now)
+	f.bridges(prefix, kind, now, previous, starts[0])
+	f.deliveries(prefix, kind, now)
 	f.add("joint_meeting.intake", "source", "tills", "feed", "receipts", "file_qty", "1080", "refused_file_qty", "1", "superseded_file_qty", "4", "read_qty", "204113", "accepted_qty", "203880", "duplicate_qty", "190", "quarantined_qty", "43", "ignored_qty", "0")
 	f.stock()
 	f.customers()
@@ -144,6 +121,41 @@ func made(prefix, kind string, starts []string, end string) *fixture {
 	f.add("joint_meeting.return_reason", "period_type", kind, "period_start", now, "order_channel", "online", "channel", "store", "reason", "size", "refund_qty", "120", "unit_qty", "131.000", "home_net_amount", "20110.5000")
 	f.add("joint_meeting.return_reason", "period_type", kind, "period_start", now, "order_channel", "", "channel", "store", "reason", "=HYPERLINK(\"http://x\")", "refund_qty", "1", "unit_qty", "1.000", "home_net_amount", "20.0000")
 	return f
+}
+
+func (f *fixture) scopes(prefix, kind, now string) {
+	scopes := []struct{ kind, id string }{{"channel", "online"}, {"channel", "store"}}
+	for n := 1; n <= 12; n++ {
+		scopes = append(scopes, struct{ kind, id string }{"location", fmt.Sprintf("S%02d", n)})
+	}
+	for i, s := range scopes {
+		for _, k := range []madeKPI{{id: "net_sales", unit: "money", now: strconv.Itoa(390000 - 17000*i), before: strconv.Itoa(350000 - 9000*i)}, {id: "atv", unit: "money", now: "208.40"}, {id: "upt", unit: "ratio", now: "1.81"}, {id: "gm_pct", unit: "percent", now: "0.4111"}, {id: "conv_store", unit: "percent", now: "0.2214"}, {id: "return_rate_acc", unit: "percent", now: "0.051"}} {
+			f.add(prefix+".scoreboard", "period_type", kind, "period_start", now, "scope_type", s.kind, "scope_id", s.id, "kpi_id", k.id, "kpi_version", "1", "basis", "A", "is_default_basis", "true", "unit", k.unit, "direction", "up", "currency_code", "CNY", "value", k.now, "previous_value", k.before)
+		}
+	}
+}
+
+func (f *fixture) bridges(prefix, kind, now, previous, lastYear string) {
+	for _, b := range [][]string{{now, "online", "310000", "9650", "17310", "2210440.10", "160200.00"}, {previous, "online", "298000", "8570", "15420", "1990000.00", "140000.10"}, {lastYear, "online", "280000", "8420", "15100", "1880000.00", "120000"},
+		{now, "store", "", "12100", "22400", "2880310.15", "109200.00"}, {previous, "store", "", "12500", "23300", "2760008.20", "97800.00"}, {lastYear, "store", "", "12300", "22050", "2720001.00", "90000"}} {
+		complete := "true"
+		if b[2] == "" {
+			complete = "false"
+		}
+		f.add(prefix+".bridge", "period_type", kind, "period_start", b[0], "channel", b[1], "currency_code", "CNY", "visitor_qty", b[2], "is_traffic_complete", complete, "order_qty", b[3], "unit_qty", b[4],
+			"home_sale_net_amount", b[5], "home_refund_net_amount", b[6], "home_net_amount", parse(b[5]).minus(parse(b[6])).text())
+	}
+}
+
+func (f *fixture) deliveries(prefix, kind, now string) {
+	for n := 1; n <= 12; n++ {
+		missing, first := "0", ""
+		if n == 3 {
+			missing, first = "2", now
+		}
+		f.add(prefix+".completeness", "period_type", kind, "period_start", now, "source", "tills", "feed", "receipts", "location_id", fmt.Sprintf("S%02d", n), "due_qty", "7",
+			"received_qty", parse("7").minus(parse(missing)).text(), "late_qty", "0", "missing_qty", missing, "unexpected_qty", "0", "record_qty", "1400", "first_missing_date", first)
+	}
 }
 
 func (f *fixture) stock() {

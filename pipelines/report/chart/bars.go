@@ -94,29 +94,15 @@ func Waterfall(title, desc string, width, height int, steps []Step, cutNote stri
 	if len(steps) == 0 {
 		return s
 	}
-	values := make([]int64, 0, len(steps))
-	var running int64
-	for _, st := range steps {
-		if st.Total {
-			running = st.Value
-		} else {
-			running += st.Value
-		}
-		values = append(values, running)
-	}
-	top, bottom := 22*unit, (height-36)*unit
-	sc := newScale(values, bottom, top)
-	low, high := slices.Min(values), slices.Max(values)
-	isCut := low > 0 && high > low && (high-low)*3 < high
+	sc, isCut := waterfallScale(steps, (height-36)*unit, 22*unit)
 	if isCut {
-		sc.low = max(0, low-(high-low)/2)
 		s.text(0, 10*unit, "start", muted, 10, "", cutNote)
 	}
 	slot := width * unit / len(steps)
 	bar := slot * 62 / 100
 	base := sc.at(max(0, sc.low))
 	s.line(0, base, width*unit, base, muted, "1", "")
-	running = 0
+	var running int64
 	for i, st := range steps {
 		x := i*slot + (slot-bar)/2
 		before := running
@@ -150,6 +136,27 @@ func Waterfall(title, desc string, width, height int, steps []Step, cutNote stri
 		}
 	}
 	return s
+}
+
+// waterfallScale maps the running sums to the plot and cuts the axis when all of them stand far above zero.
+func waterfallScale(steps []Step, bottom, top int) (sc scale, isCut bool) {
+	values := make([]int64, 0, len(steps))
+	var running int64
+	for _, st := range steps {
+		if st.Total {
+			running = st.Value
+		} else {
+			running += st.Value
+		}
+		values = append(values, running)
+	}
+	low, high := slices.Min(values), slices.Max(values)
+	if low > 0 && high > low && (high-low)*3 < high {
+		sc = newScale(values, bottom, top+14*unit) // room for the note
+		sc.low = max(0, low-(high-low)/2)
+		return sc, true
+	}
+	return newScale(values, bottom, top), false
 }
 
 func weightOf(bold bool) string {
