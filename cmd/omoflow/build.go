@@ -41,7 +41,7 @@ func (p *project) buildOptions(a *app, db *warehouse.DB) (transforms.Options, er
 		},
 		System: map[string]transforms.Relation{"system.expectation": p.config.expectations()},
 		Progress: func(step transforms.Progress) {
-			a.progress("build %d of %d: %s, %d rows (%d partitions built, %d reused)", step.Done, step.Of, step.Table, step.Rows, step.Built+step.Same, step.Reused)
+			a.progress("build %d of %d: %s, %d rows (%d partitions built, %d reused)", step.Done, step.Of, step.Table, step.Rows, step.Built, step.Reused)
 		},
 	}, nil
 }
@@ -97,7 +97,7 @@ func (p *project) build(ctx context.Context, a *app) (released, error) {
 	var done released
 	report := options.Progress
 	options.Progress = func(step transforms.Progress) {
-		done.Built += step.Built + step.Same
+		done.Built += step.Built
 		done.Reused += step.Reused
 		report(step)
 	}

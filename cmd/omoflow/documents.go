@@ -214,16 +214,18 @@ func (p *project) render(ctx context.Context, kind report.Kind, f documentFlags)
 	return made, nil
 }
 
-// lastPeriod is the period of the document that holds the last business date.
+// lastPeriod is the last whole period of the document up to the last business date, or the one that holds it when no
+// whole one can be told.
 func lastPeriod(kind report.Kind, last string) (string, error) {
 	day, err := parsePeriod(last)
 	if err != nil {
 		return "", fault.New(fault.Usage, "no_data", string(kind), "run `omoflow run` with sales first, or name a --period", "the release holds no sales yet")
 	}
+	unit, back := "week", day.Start.AddDate(0, 0, -6)
 	if kind == report.Quarterly {
-		return period{"quarter", day.Start, day.Start}.String(), nil
+		unit, back = "quarter", day.Start.AddDate(0, 0, 1).AddDate(0, -3, 0)
 	}
-	return period{"week", day.Start, day.Start}.String(), nil
+	return period{unit, back, back}.String(), nil
 }
 
 func writeFile(path string, content []byte) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"os/exec"
 	"strings"
@@ -99,6 +100,10 @@ type listed struct {
 func packages(t *testing.T) []listed {
 	t.Helper()
 	output, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports", module+"...").Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		t.Fatalf("go list: %v\n%s", err, failed.Stderr)
+	}
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

@@ -190,9 +190,12 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 	if err != nil {
 		return nil, err
 	}
-	cells := make([]cell, len(rows))
-	for i, row := range rows {
-		cells[i] = cell{row[0], row[1], row[2], row[3], row[4], row[5]}
+	var cells []cell
+	for _, row := range rows {
+		if feed, ok := p.config.Sources[row[0]].Feeds[row[1]]; ok && feed.Expect == nil {
+			continue // nothing is due from it, so nothing can be missing
+		}
+		cells = append(cells, cell{row[0], row[1], row[2], row[3], row[4], row[5]})
 	}
 	return cells, nil
 }

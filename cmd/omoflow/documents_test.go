@@ -1,0 +1,31 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/omoflow/omoflow/pipelines/report"
+)
+
+func TestLastWholePeriod(t *testing.T) {
+	cases := []struct {
+		kind       report.Kind
+		last, want string
+	}{
+		{report.JointMeeting, "2026-04-05", "2026-W14"}, // a Sunday ends its week
+		{report.JointMeeting, "2026-04-04", "2026-W13"},
+		{report.JointMeeting, "2026-03-31", "2026-W13"},
+		{report.Quarterly, "2026-03-31", "2026-Q1"},
+		{report.Quarterly, "2026-03-30", "2025-Q4"},
+		{report.Quarterly, "2026-12-31", "2026-Q4"},
+		{report.Quarterly, "2026-11-30", "2026-Q3"},
+		{report.Quarterly, "2026-05-31", "2026-Q1"},
+	}
+	for _, c := range cases {
+		if got, err := lastPeriod(c.kind, c.last); err != nil || got != c.want {
+			t.Errorf("%s up to %s: got %s %v, want %s", c.kind, c.last, got, err, c.want)
+		}
+	}
+	if _, err := lastPeriod(report.Quarterly, ""); err == nil {
+		t.Error("a release without sales gave a period")
+	}
+}
