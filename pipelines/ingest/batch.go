@@ -2,8 +2,11 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,6 +38,9 @@ type batch struct {
 	files []*taken
 	sink  *profile.Sink
 	path  string // of the sink
+
+	notes     []Finding
+	unchecked bool // streams are written first and checked by their row counts
 }
 
 // take makes one batch of deliveries and commits it. With replay the files are taken again, whatever is known of
@@ -231,7 +237,7 @@ func (b *batch) storeRaw(ctx context.Context) error {
 				return tempFault(err, b.dir)
 			}
 			key := lake.RawKey(b.Source, b.Name, t.Modified, t.SHA256)
-			if _, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, packed, objstore.PutOptions{SHA256: sha}); err != nil {
+			if err := b.put(ctx, key, packed, sha); err != nil {
 				return err
 			}
 			t.Raw = lake.Object{Key: key, SHA256: sha, Bytes: size}
@@ -241,19 +247,33 @@ func (b *batch) storeRaw(ctx context.Context) error {
 	return eg.Wait()
 }
 
-// pack compresses a file and gives the hash and size of the result. The same bytes give the same result.
+// put stores a finished file that was hashed as it was written. A bucket that links the file in place need not hash it
+// again; one that sends it somewhere must.
+func (b *batch) put(ctx context.Context, key, path, sha string) error {
+	opt := objstore.PutOptions{SHA256: sha}
+	if _, linked := b.opt.Lake.Bucket.(objstore.Adopter); linked {
+		opt.SHA256 = ""
+	}
+	_, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, path, opt)
+	return err
+}
+
+// pack compresses a file and gives the hash and size of the result. The same bytes give the same result. The bucket
+// syncs it.
 func pack(from, to string) (sha string, size int64, err error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return "", 0, err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
+	h := sha256.New()
+	counted := &counter{w: io.MultiWriter(out, h)}
+	z, err := zstd.NewWriter(counted, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return "", 0, err
 	}
@@ -263,19 +283,27 @@ func pack(from, to string) (sha string, size int64, err error) {
 	if err := z.Close(); err != nil {
 		return "", 0, err
 	}
-	if err := out.Sync(); err != nil {
-		return "", 0, err
-	}
-	return hashOf(to)
+	return hex.EncodeToString(h.Sum(nil)), counted.n, nil
 }
 
-func hashOf(path string) (string, int64, error) { return hashFile(path) }
+// counter counts what passes through it.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
 
 // report adds the batch to a run's result.
 func (b *batch) report(r *Result) {
 	r.Batches = append(r.Batches, b.body)
 	r.Counts = r.Counts.Add(b.body.Counts)
 	r.Replaced += len(b.body.Supersedes)
+	r.Findings = append(r.Findings, b.notes...)
 	for _, t := range b.files {
 		r.Files++
 		switch {

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/omoflow/omoflow/internal/lake"
-	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/warehouse"
 )
 
@@ -38,13 +37,13 @@ func (b *batch) quarantine(ctx context.Context, conn *warehouse.Conn) error {
 		ids[c.name] = i + 1
 	}
 	path := filepath.Join(b.dir, "quarantine.parquet")
-	query := "SELECT * FROM read_csv(" + warehouse.Literal(text) + `, delim = ',', quote = '"', escape = '"', header = false, auto_detect = false, nullstr = '', parallel = false, max_line_size = 16777216, columns = {` + strings.Join(columns, ", ") + "})"
+	query := "SELECT * FROM read_csv(" + warehouse.Literal(text) + `, delim = ',', quote = '"', escape = '"', header = false, auto_detect = false, nullstr = '', parallel = false, columns = {` + strings.Join(columns, ", ") + "})"
 	done, err := conn.CopyParquet(ctx, query, path, warehouse.CopyOptions{FieldIDs: ids})
 	if err != nil {
 		return err
 	}
 	key := lake.QuarantineKey(b.Source, b.Name, b.body.ID)
-	if _, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, path, objstore.PutOptions{SHA256: done.SHA256}); err != nil {
+	if err := b.put(ctx, key, path, done.SHA256); err != nil {
 		return err
 	}
 	b.body.Quarantine = &lake.Object{Key: key, SHA256: done.SHA256, Bytes: done.Bytes, Rows: done.Rows}

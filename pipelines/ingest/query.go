@@ -121,6 +121,13 @@ func (q *streamQuery) inner() string {
 	if q.anyRefused() {
 		where = append(where, "NOT EXISTS (SELECT 1 FROM bad_record AS bad WHERE bad._f = record._f AND bad._r = record._r)")
 	}
+	if q.unchecked {
+		for _, c := range q.Columns {
+			if condition, _ := check(q.StreamPlan, c); condition != "" {
+				where = append(where, "NOT ("+condition+")")
+			}
+		}
+	}
 	text := "  SELECT " + strings.Join(list, ", ") + "\n  FROM record"
 	if len(where) > 0 {
 		text += "\n  WHERE " + strings.Join(where, " AND ")

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
-	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/retail"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
@@ -35,6 +35,7 @@ func (b *batch) stage(ctx context.Context) error {
 		if err := b.openRecords(ctx, conn); err != nil {
 			return err
 		}
+		b.unchecked = b.sink.Size() > inMemory && b.plain()
 		defer func() {
 			_ = conn.Exec(context.WithoutCancel(ctx), "DROP VIEW IF EXISTS record; DROP TABLE IF EXISTS typed_record; DROP TABLE IF EXISTS bad_record") // temporary
 		}()
@@ -46,13 +47,45 @@ func (b *batch) stage(ctx context.Context) error {
 		b.count(t)
 	}
 	if accepted > 0 {
-		for _, s := range b.plan.Streams {
-			if err := b.stageStream(ctx, conn, s); err != nil {
-				return err
+		err := b.stageStreams(ctx, conn)
+		if errors.Is(err, errFewerRows) {
+			// SQL refused records: now look for them, then write the streams without them.
+			b.unchecked = false
+			if err = b.checkRecords(ctx, conn); err == nil {
+				for _, t := range b.files {
+					b.count(t)
+				}
+				err = b.stageStreams(ctx, conn)
 			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return b.quarantine(ctx, conn)
+}
+
+// errFewerRows says that SQL left out records of a stream that was written without looking for them first.
+var errFewerRows = errors.New("fewer rows than records")
+
+func (b *batch) stageStreams(ctx context.Context, conn *warehouse.Conn) error {
+	b.body.Staged = nil
+	for _, s := range b.plan.Streams {
+		if err := b.stageStream(ctx, conn, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plain tells whether every record makes one row of every stream: rows then can be compared with records.
+func (b *batch) plain() bool {
+	for _, s := range b.plan.Streams {
+		if s.Where != "" || len(s.OnePer) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // openRecords makes the view record over the normalised records.
@@ -65,9 +98,8 @@ func (b *batch) openRecords(ctx context.Context, conn *warehouse.Conn) error {
 	if b.sink.LineBreaks {
 		parallel = "false"
 	}
-	read := fmt.Sprintf(`SELECT * FROM read_csv(%s, delim = '\t', quote = '"', escape = '"', header = false, auto_detect = false, nullstr = '', new_line = '\n', max_line_size = 16777216, parallel = %s, columns = {%s})`,
+	read := fmt.Sprintf(`SELECT * FROM read_csv(%s, delim = '\t', quote = '"', escape = '"', header = false, auto_detect = false, nullstr = '', new_line = '\n', parallel = %s, columns = {%s})`,
 		warehouse.Literal(b.path), parallel, strings.Join(columns, ", "))
-	read = strings.ReplaceAll(read, `'\t'`, "'\t'")
 	if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE bad_record (_f INTEGER, _r BIGINT)"); err != nil {
 		return err
 	}
@@ -82,8 +114,10 @@ func (b *batch) openRecords(ctx context.Context, conn *warehouse.Conn) error {
 
 // checkRecords finds the records that only SQL can refuse, and those that no stream takes.
 func (b *batch) checkRecords(ctx context.Context, conn *warehouse.Conn) error {
-	if err := b.refuseTyped(ctx, conn); err != nil {
-		return err
+	if !b.unchecked {
+		if err := b.refuseTyped(ctx, conn); err != nil {
+			return err
+		}
 	}
 	var out []string
 	for _, t := range b.files {
@@ -268,6 +302,9 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 		for _, t := range b.files {
 			want += t.Counts.Accepted
 		}
+		if done.Rows < want && b.unchecked {
+			return errFewerRows
+		}
 		if done.Rows != want {
 			return fault.New(fault.Damaged, "rows_lost", b.Source+"."+b.Name, "report this with the file's layout; nothing was committed", "%d records were accepted, stream %s holds %d rows", want, s.Stream.Name, done.Rows)
 		}
@@ -275,16 +312,49 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 	if done.Rows == 0 {
 		return nil
 	}
+	if err := b.findReusedKeys(ctx, conn, s); err != nil {
+		return err
+	}
 	// The hash is in the name: an interrupted run may have left other bytes of the same rows.
 	key := lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+done.SHA256[:12])
 	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.SHA256, Bytes: done.Bytes, Rows: done.Rows}}
 	if err := describeStaged(ctx, conn, path, s.Stream, &staged); err != nil {
 		return err
 	}
-	if _, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, path, objstore.PutOptions{SHA256: done.SHA256}); err != nil {
+	if err := b.put(ctx, key, path, done.SHA256); err != nil {
 		return err
 	}
 	b.body.Staged = append(b.body.Staged, staged)
+	return nil
+}
+
+// findReusedKeys reports keys that several days share: a till whose counter started again, when the key lacks the day.
+func (b *batch) findReusedKeys(ctx context.Context, conn *warehouse.Conn, s profile.StreamPlan) error {
+	if len(s.OnePer) == 0 || s.Event == nil || b.sink.Size() > inMemory {
+		return nil
+	}
+	q := &streamQuery{batch: b, StreamPlan: s, clock: b.clock(), own: map[string]profile.ColumnPlan{}}
+	keys := []string{"_f"}
+	for _, k := range s.OnePer {
+		if c, ok := s.Column(k); ok && c.Column.Type != "TIMESTAMP" {
+			keys = append(keys, warehouse.Identifier(k))
+		}
+	}
+	group := strings.Join(keys, ", ")
+	rows, err := conn.Text(ctx, fmt.Sprintf(`SELECT _f, count(*), min(first_key) FROM (SELECT %s, CAST(%s AS VARCHAR) AS first_key FROM (%s) GROUP BY %s HAVING max(%s) - min(%s) > INTERVAL 20 HOUR) GROUP BY 1 ORDER BY 1`,
+		group, keys[len(keys)-1], q.inner(), group, local("event_at"), local("event_at")))
+	if err != nil {
+		return b.expressionFault(err)
+	}
+	for _, row := range rows {
+		no, err1 := strconv.Atoi(row[0])
+		n, err2 := strconv.ParseInt(row[1], 10, 64)
+		if err1 != nil || err2 != nil {
+			return fmt.Errorf("find reused keys: %q", row)
+		}
+		b.notes = append(b.notes, Finding{b.Source, b.Name, b.files[no].Name, "key_on_several_days",
+			fmt.Sprintf("%d keys of stream %s, such as %s, stand for receipts of several days; put the day into the key when the till's counter starts again", n, s.Stream.Name, row[2]), n})
+	}
 	return nil
 }
 

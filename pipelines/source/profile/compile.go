@@ -129,7 +129,7 @@ func (p *Profile) compileStream(name string, bind *Bind, s *slots) (StreamPlan, 
 		plan.BusinessDate = &filled
 	}
 	for _, key := range plan.OnePer {
-		if _, ok := plan.column(key); !ok {
+		if _, ok := plan.Column(key); !ok {
 			return plan, p.bad("unknown_column", nearest(key, own, "name mapped columns of the stream"), append(path, "one_per", key), "one_per: column %q is not mapped", key)
 		}
 	}
@@ -143,7 +143,8 @@ func (p *Profile) compileStream(name string, bind *Bind, s *slots) (StreamPlan, 
 	return plan, nil
 }
 
-func (s *StreamPlan) column(name string) (ColumnPlan, bool) {
+// Column finds a filled column of the stream.
+func (s *StreamPlan) Column(name string) (ColumnPlan, bool) {
 	for _, c := range s.Columns {
 		if c.Column.Name == name {
 			return c, true
@@ -254,7 +255,7 @@ func (p *Profile) inheritEvents(plan *Plan) error {
 	for i := range plan.Streams {
 		stream := &plan.Streams[i]
 		for _, name := range eventColumns {
-			if c, ok := stream.column(name); ok && stream.Event == nil && stream.Stream.Dated {
+			if c, ok := stream.Column(name); ok && stream.Event == nil && stream.Stream.Dated {
 				event := c
 				stream.Event = &event
 			}

@@ -274,8 +274,14 @@ func isNothing(text []byte) bool {
 
 // looksScientific recognises 6.9E+12.
 func looksScientific(b []byte) bool {
-	i := bytes.IndexAny(b, "eE")
-	if i < 1 || i > len(b)-2 || len(b) > 32 {
+	if len(b) < 4 || len(b) > 32 || b[0] > '9' && b[0] < 0x80 {
+		return false
+	}
+	i := bytes.IndexByte(b, 'E')
+	if i < 0 {
+		i = bytes.IndexByte(b, 'e')
+	}
+	if i < 1 || i > len(b)-2 {
 		return false
 	}
 	mantissa, exponent := b[:i], b[i+1:]

@@ -61,6 +61,7 @@ type Column struct {
 	From     []string
 	Optional bool   // the file may lack it; then it is empty
 	Bad      string // "null": a cell that cannot be read is quarantined alone and the row stays
+	Expand   bool   // scientific: expand: codes in powers of ten are exact (4.0128e+10 is 40128000000)
 }
 
 // Fill copies cells down: an empty cell of Columns takes the value of the row above while By stays the same.
@@ -115,11 +116,15 @@ func (c *Column) UnmarshalYAML(decode func(any) error) error {
 		Required *bool  `yaml:"required"`
 		Optional bool   `yaml:"optional"`
 		Bad      string `yaml:"bad"`
+		Powers   string `yaml:"scientific"`
 	}
 	if err := decode(&full); err != nil {
 		return err
 	}
-	c.From, c.Bad = full.From, orNull(full.Bad, decode)
+	if full.Powers != "" && full.Powers != "refuse" && full.Powers != "expand" {
+		return fmt.Errorf("scientific: %q is not known; write refuse or expand", full.Powers)
+	}
+	c.From, c.Bad, c.Expand = full.From, orNull(full.Bad, decode), full.Powers == "expand"
 	c.Optional = full.Optional || full.Required != nil && !*full.Required
 	return nil
 }

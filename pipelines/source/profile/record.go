@@ -246,7 +246,7 @@ func (w *worker) shape(r row) *reason {
 	}
 	for _, c := range r.cells {
 		if len(c) > 0 {
-			if len(c) <= 32 && totalWords.Match(c) && !blankAfter(r.cells) {
+			if len(c) <= 32 && mayBeTotal(c[0]) && totalWords.Match(c) && !blankAfter(r.cells) {
 				return &reason{"total_row", "looks like a total; list it under ignore in the profile when it is one"}
 			}
 			break
@@ -261,6 +261,15 @@ func (w *worker) shape(r row) *reason {
 		return &reason{"extra_cells", fmt.Sprintf("has %d cells, the header %d", len(r.cells), n)}
 	}
 	return nil
+}
+
+// mayBeTotal spares most records the pattern: it looks at the first byte of totalWords' words.
+func mayBeTotal(c byte) bool {
+	switch c | 0x20 {
+	case 'g', 's', 't':
+		return true
+	}
+	return c >= 0xE0
 }
 
 // blankAfter tells a record of one word only: a heading, which other checks refuse by what it lacks.
@@ -343,6 +352,10 @@ func (w *worker) value(s *boundSlot, cells [][]byte) *reason {
 			cell = cell[1:]
 		}
 		if s.kind == idSlot && looksScientific(cell) {
+			if w.plan.Profile.Columns[s.columns[0]].Expand {
+				p.out = p.appendText(p.out, []byte(decimal15(string(cell))))
+				return nil
+			}
 			return &reason{"scientific_id", "is a code that a spreadsheet turned into a number: its digits are lost"}
 		}
 		if bytes.IndexByte(cell, 0) >= 0 {
