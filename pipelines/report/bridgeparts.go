@@ -18,6 +18,7 @@ func (r *reader) asBridge(ctx context.Context) (section, error) {
 	}
 	if len(s.Blocks) > 0 {
 		s.Lead = append(s.Lead, say("bridge_note"))
+		s.Lead = append(s.Lead, r.parts...)
 	}
 	return s, nil
 }

@@ -65,6 +65,7 @@ func (r *reader) asVerdicts(_ context.Context) (section, error) {
 		return s, nil
 	}
 	s.Lead = append(s.Lead, say("q1_lead"))
+	s.Lead = append(s.Lead, r.parts...)
 	s.Blocks = append(s.Blocks, block{Tiles: tiles[:min(6, len(tiles))]}, block{Table: t})
 	return s, nil
 }

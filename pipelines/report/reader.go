@@ -17,6 +17,7 @@ type reader struct {
 	facts  Facts
 	kpis   map[string]map[string]string
 	board  []map[string]string // scoreboard of all periods of the type, company scope
+	parts  []cell              // comparison periods that hold fewer or more days than the reported one
 	dates  map[string]string   // the row of the period table, empty when the period has no figures
 }
 
@@ -40,8 +41,36 @@ func newReader(ctx context.Context, src Source, k Kind, p period) (*reader, erro
 	if len(found) > 0 {
 		r.dates = found[0]
 	}
+	if err := r.compareDays(ctx); err != nil {
+		return nil, err
+	}
 	r.board, err = r.rows(ctx, r.prefix+".scoreboard", map[string]string{"period_type": p.Type, "scope_type": "company"})
 	return r, err
+}
+
+// compareDays notes comparison periods that do not hold as many days with figures as the reported one.
+func (r *reader) compareDays(ctx context.Context) error {
+	days := parse(r.dates["day_qty"])
+	for _, c := range []struct{ column, name string }{{"previous_start", "cmp_previous"}, {"last_year_start", "cmp_last_year"}} {
+		start := r.dates[c.column]
+		if start == "" {
+			continue
+		}
+		found, err := r.rows(ctx, r.prefix+".period", r.at(start))
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			continue // no comparator at all; the figures say n/a
+		}
+		other := parse(found[0]["day_qty"])
+		gap := days.minus(other).abs()
+		// Months and quarters differ by a few days by nature.
+		if allowed := map[string]int64{"month": 3, "quarter": 3}[r.period.Type]; gap.ok && gap.cmp(whole(allowed)) > 0 {
+			r.parts = append(r.parts, say("part_note", key(c.name), num(count, other), num(count, days)))
+		}
+	}
+	return nil
 }
 
 // rows reads a table; one that is not released gives no rows.

@@ -252,3 +252,18 @@ func TestChartsCarryTheirValues(t *testing.T) {
 		t.Errorf("%d charts", charts)
 	}
 }
+
+func TestAPartIsNotComparedWithAWholeInSilence(t *testing.T) {
+	f := madeWeek()
+	for _, p := range f.tables["joint_meeting.period"] {
+		if p["period_start"] == "2026-03-16" {
+			p["day_qty"] = "4"
+		}
+	}
+	if page := string(mustRender(t, f, week()).HTML); !strings.Contains(page, "Previous: 4 days with data against 7 in this period") {
+		t.Error("a comparison with four days is silent")
+	}
+	if page := string(mustRender(t, madeWeek(), week()).HTML); strings.Contains(page, "days with data against") {
+		t.Error("a whole week is called a part")
+	}
+}

@@ -21,6 +21,7 @@ func (r *reader) scoreboard(ctx context.Context, kpis []string) (section, error)
 	if h := r.dates["holiday_id"]; h != "" {
 		s.Lead = append(s.Lead, say("holiday_note", txt(h)))
 	}
+	s.Lead = append(s.Lead, r.parts...)
 	s.Blocks = append(s.Blocks, block{Tiles: tiles})
 	rows, err := r.scoped(ctx, "channel")
 	if err != nil {
