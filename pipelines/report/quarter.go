@@ -178,7 +178,7 @@ func (r *reader) asCohorts(ctx context.Context) (section, error) {
 		return s, err
 	}
 	fig := &figure{Kind: heat, Title: say("t_cohorts"), Desc: say("cohort_desc")}
-	t := &table{Name: "t_cohorts", Columns: []cell{key("c_cohort"), key("c_quarter_no"), key("c_customers"), key("c_active"), key("c_share"), key("c_cross"), key("c_net")}}
+	t := &table{Name: "t_cohorts", Long: true, Columns: []cell{key("c_cohort"), key("c_quarter_no"), key("c_customers"), key("c_active"), key("c_share"), key("c_cross"), key("c_net")}}
 	width := 0
 	for _, row := range rows {
 		if row["period_start"] > r.period.start() {

@@ -40,7 +40,7 @@ func TestPackShowsEverySection(t *testing.T) {
 	page := string(a.HTML)
 	for _, want := range []string{
 		"联席会议材料", "Joint-meeting pack", "2026-W13 (2026-03-23 – 2026-03-29)", "11 of 12 locations complete", "12 个门店中 11 个齐全",
-		"provisional", "2 of 84 expected deliveries are missing", "Move", "Net sales ex-tax", "CNY 4.82M", "CNY 482.1万", "✗ worse · Target", "✓ 改善（对去年同期）", "n/a", "无数据",
+		"provisional", "2 of 84 expected deliveries are missing", "Move", "Net sales ex-tax", "CNY 4.82M", "CNY 482.1万", "✗ worse vs Target", "✓ 改善（对去年同期）", "n/a", "无数据",
 		"traffic × conversion", "Correct 43 records in quarantine", "policy_event", "feedback", "promotion", "v1", `<svg viewBox=`, "@page zhCNpage", `id="lang-en"`,
 	} {
 		if want == "Move" {
