@@ -15,7 +15,7 @@ columns:
   received_qty: {type: "BIGINT", unit: files, about: "files received"}
   record_qty: {type: "BIGINT", unit: records, about: "records received"}
   first_batch: {type: "VARCHAR", about: "batch of the first delivery"}
-  state: {type: "VARCHAR", about: "received, late, missing or unexpected"}
+  state: {type: "VARCHAR", about: "received, late, missing, or unexpected: not due although others of the feed are"}
   business_date: {type: "DATE", about: "day it belongs to, by the location's clock and cut-over"}
 checks: [unique_grain]
 */
@@ -57,6 +57,10 @@ received AS (
     ON int_received_day.source = by_feed.source
     AND int_received_day.feed = by_feed.feed
   GROUP BY int_received_day.source, int_received_day.feed, CASE WHEN by_feed.source IS NULL THEN int_received_day.location_id ELSE '' END, int_received_day.business_date
+),
+due_feed AS (
+  SELECT DISTINCT source, feed
+  FROM due
 ),
 first_batch AS (
   SELECT source, feed, first_batch_seq, min(first_batch) AS first_batch
@@ -103,7 +107,7 @@ final AS (
     joined.record_qty,
     first_batch.first_batch,
     CASE
-      WHEN joined.expected_qty = 0 THEN 'unexpected'
+      WHEN joined.expected_qty = 0 AND due_feed.source IS NOT NULL THEN 'unexpected'
       WHEN joined.received_qty = 0 THEN 'missing'
       WHEN joined.first_batch_seq > feed_later.later_batch_seq THEN 'late'
       ELSE 'received'
@@ -114,6 +118,9 @@ final AS (
     ON joined.source = first_batch.source
     AND joined.feed = first_batch.feed
     AND joined.first_batch_seq = first_batch.first_batch_seq
+  LEFT JOIN due_feed
+    ON joined.source = due_feed.source
+    AND joined.feed = due_feed.feed
   LEFT JOIN feed_later
     ON joined.source = feed_later.source
     AND joined.feed = feed_later.feed

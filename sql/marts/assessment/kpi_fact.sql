@@ -184,127 +184,127 @@ target AS (
   GROUP BY period_type, period_end, period_start, scope_type, coalesce(scope_id, '')
 ),
 fact AS (
-  SELECT 'net_sales' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_sale_net_amount - home_refund_net_amount AS numerator, 1 AS denominator, order_qty AS sample
+  SELECT 'net_sales' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_sale_net_amount - home_refund_net_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_sale_net_amount - home_refund_net_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'gross_demand' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_demand_amount AS numerator, 1 AS denominator, order_qty + cancelled_paid_order_qty AS sample
+  SELECT 'gross_demand' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_demand_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator, order_qty + cancelled_paid_order_qty AS sample
   FROM rolled
   WHERE ((home_demand_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'discount_rate' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_discount_amount AS numerator, home_gross_amount AS denominator, order_qty AS sample
+  SELECT 'discount_rate' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_discount_amount AS DECIMAL(38,4)) AS numerator, CAST(home_gross_amount AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_discount_amount) <> 0 OR (home_gross_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'gm' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS numerator, CASE WHEN home_covered_net_amount <> 0 OR home_refund_covered_net_amount <> 0 THEN 1 END AS denominator, order_qty AS sample
+  SELECT 'gm' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(CASE WHEN home_covered_net_amount <> 0 OR home_refund_covered_net_amount <> 0 THEN 1 END AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount) <> 0 OR (CASE WHEN home_covered_net_amount <> 0 OR home_refund_covered_net_amount <> 0 THEN 1 END) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'gm_pct' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS numerator, home_covered_net_amount - home_refund_covered_net_amount AS denominator, order_qty AS sample
+  SELECT 'gm_pct' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(home_covered_net_amount - home_refund_covered_net_amount AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount) <> 0 OR (home_covered_net_amount - home_refund_covered_net_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'atv' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_sale_net_amount AS numerator, order_qty AS denominator, order_qty AS sample
+  SELECT 'atv' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_sale_net_amount AS DECIMAL(38,4)) AS numerator, CAST(order_qty AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_sale_net_amount) <> 0 OR (order_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'upt' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, priced_unit_qty AS numerator, order_qty AS denominator, order_qty AS sample
+  SELECT 'upt' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(priced_unit_qty AS DECIMAL(38,4)) AS numerator, CAST(order_qty AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((priced_unit_qty) <> 0 OR (order_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'asp' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_sale_net_amount AS numerator, priced_unit_qty AS denominator, order_qty AS sample
+  SELECT 'asp' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_sale_net_amount AS DECIMAL(38,4)) AS numerator, CAST(priced_unit_qty AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_sale_net_amount) <> 0 OR (priced_unit_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'return_rate_acc' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, home_refund_net_amount AS numerator, home_sale_net_amount AS denominator, order_qty AS sample
+  SELECT 'return_rate_acc' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_refund_net_amount AS DECIMAL(38,4)) AS numerator, CAST(home_sale_net_amount AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((home_refund_net_amount) <> 0 OR (home_sale_net_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'cancel_rate' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, cancelled_paid_order_qty AS numerator, order_qty + cancelled_paid_order_qty AS denominator, order_qty + cancelled_paid_order_qty AS sample
+  SELECT 'cancel_rate' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(cancelled_paid_order_qty AS DECIMAL(38,4)) AS numerator, CAST(order_qty + cancelled_paid_order_qty AS DECIMAL(38,4)) AS denominator, order_qty + cancelled_paid_order_qty AS sample
   FROM rolled
   WHERE ((cancelled_paid_order_qty) <> 0 OR (order_qty + cancelled_paid_order_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'boris' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, online_return_in_store_qty AS numerator, online_return_qty AS denominator, online_return_qty AS sample
+  SELECT 'boris' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(online_return_in_store_qty AS DECIMAL(38,4)) AS numerator, CAST(online_return_qty AS DECIMAL(38,4)) AS denominator, online_return_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company')
     AND ((online_return_in_store_qty) <> 0 OR (online_return_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'traffic' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, visitor_qty AS numerator, 1 AS denominator, visitor_qty AS sample
+  SELECT 'traffic' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(visitor_qty AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator, visitor_qty AS sample
   FROM rolled
   WHERE scope_type IN ('channel', 'location')
     AND visitor_qty > 0
     AND ((visitor_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'conv_store' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, store_conversion_numerator AS numerator, store_conversion_denominator AS denominator, store_conversion_denominator AS sample
+  SELECT 'conv_store' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(store_conversion_numerator AS DECIMAL(38,4)) AS numerator, CAST(store_conversion_denominator AS DECIMAL(38,4)) AS denominator, store_conversion_denominator AS sample
   FROM rolled
   WHERE scope_id <> 'online'
     AND ((store_conversion_numerator) <> 0 OR (store_conversion_denominator) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'conv_online' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, online_conversion_numerator AS numerator, online_conversion_denominator AS denominator, online_conversion_denominator AS sample
+  SELECT 'conv_online' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(online_conversion_numerator AS DECIMAL(38,4)) AS numerator, CAST(online_conversion_denominator AS DECIMAL(38,4)) AS denominator, online_conversion_denominator AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'channel')
     AND scope_id <> 'store'
     AND ((online_conversion_numerator) <> 0 OR (online_conversion_denominator) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'bopis_share' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, online_pickup_qty AS numerator, online_order_qty AS denominator, online_order_qty AS sample
+  SELECT 'bopis_share' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(online_pickup_qty AS DECIMAL(38,4)) AS numerator, CAST(online_order_qty AS DECIMAL(38,4)) AS denominator, online_order_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'channel')
     AND scope_id <> 'store'
     AND ((online_pickup_qty) <> 0 OR (online_order_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'sfs_share' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, online_ship_from_store_qty AS numerator, online_order_qty AS denominator, online_order_qty AS sample
+  SELECT 'sfs_share' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(online_ship_from_store_qty AS DECIMAL(38,4)) AS numerator, CAST(online_order_qty AS DECIMAL(38,4)) AS denominator, online_order_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'channel')
     AND scope_id <> 'store'
     AND ((online_ship_from_store_qty) <> 0 OR (online_order_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'match_rate' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, identified_order_qty AS numerator, order_qty AS denominator, order_qty AS sample
+  SELECT 'match_rate' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(identified_order_qty AS DECIMAL(38,4)) AS numerator, CAST(order_qty AS DECIMAL(38,4)) AS denominator, order_qty AS sample
   FROM rolled
   WHERE ((identified_order_qty) <> 0 OR (order_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'sell_through' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, sold_unit_qty AS numerator, received_unit_qty AS denominator, received_unit_qty AS sample
+  SELECT 'sell_through' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(sold_unit_qty AS DECIMAL(38,4)) AS numerator, CAST(received_unit_qty AS DECIMAL(38,4)) AS denominator, received_unit_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND pair_day_qty > 0
     AND ((sold_unit_qty) <> 0 OR (received_unit_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'no_sale_stock' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, last_no_sale_stock_amount AS numerator, 1 AS denominator, pair_day_qty AS sample
+  SELECT 'no_sale_stock' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(last_no_sale_stock_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator, pair_day_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND pair_day_qty > 0
     AND ((last_no_sale_stock_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'inv_turn' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, (home_cost_amount - home_refund_cost_amount) * day_count AS numerator, stock_cost_amount AS denominator, pair_day_qty AS sample
+  SELECT 'inv_turn' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST((home_cost_amount - home_refund_cost_amount) * day_count AS DECIMAL(38,4)) AS numerator, CAST(stock_cost_amount AS DECIMAL(38,4)) AS denominator, pair_day_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND pair_day_qty > 0
     AND (((home_cost_amount - home_refund_cost_amount) * day_count) <> 0 OR (stock_cost_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'doh' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, stock_cost_amount AS numerator, home_cost_amount - home_refund_cost_amount AS denominator, pair_day_qty AS sample
+  SELECT 'doh' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(stock_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(home_cost_amount - home_refund_cost_amount AS DECIMAL(38,4)) AS denominator, pair_day_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND pair_day_qty > 0
     AND ((stock_cost_amount) <> 0 OR (home_cost_amount - home_refund_cost_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'gmroi' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, (home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount) * 364 AS numerator, stock_cost_amount AS denominator, pair_day_qty AS sample
+  SELECT 'gmroi' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST((home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount) * 364 AS DECIMAL(38,4)) AS numerator, CAST(stock_cost_amount AS DECIMAL(38,4)) AS denominator, pair_day_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND pair_day_qty > 0
     AND (((home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount) * 364) <> 0 OR (stock_cost_amount) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'oos' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, out_of_stock_day_qty AS numerator, pair_day_qty AS denominator, pair_day_qty AS sample
+  SELECT 'oos' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(out_of_stock_day_qty AS DECIMAL(38,4)) AS numerator, CAST(pair_day_qty AS DECIMAL(38,4)) AS denominator, pair_day_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND pair_day_qty > 0
     AND ((out_of_stock_day_qty) <> 0 OR (pair_day_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'ira' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, exact_qty AS numerator, counted_qty AS denominator, counted_qty AS sample
+  SELECT 'ira' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(exact_qty AS DECIMAL(38,4)) AS numerator, CAST(counted_qty AS DECIMAL(38,4)) AS denominator, counted_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND counted_qty > 0
     AND ((exact_qty) <> 0 OR (counted_qty) <> 0 OR scope_type = 'company')
   UNION ALL
-  SELECT 'shrink' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, variance_cost_amount AS numerator, home_sale_net_amount - home_refund_net_amount AS denominator, counted_qty AS sample
+  SELECT 'shrink' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(variance_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(home_sale_net_amount - home_refund_net_amount AS DECIMAL(38,4)) AS denominator, counted_qty AS sample
   FROM rolled
   WHERE scope_type IN ('company', 'location')
     AND counted_qty > 0

@@ -51,55 +51,55 @@ month AS (
   GROUP BY {{trunc_date "month" "business_date"}}, channel, location_id
 ),
 fact AS (
-  SELECT 'net_sales' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_sale_net_amount - home_refund_net_amount AS numerator, 1 AS denominator
+  SELECT 'net_sales' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_sale_net_amount - home_refund_net_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'gross_sales' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_gross_amount AS numerator, 1 AS denominator
+  SELECT 'gross_sales' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_gross_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'discount' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_discount_amount AS numerator, 1 AS denominator
+  SELECT 'discount' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_discount_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'sale_net' AS kpi_id, 'D' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_sale_net_amount AS numerator, 1 AS denominator
+  SELECT 'sale_net' AS kpi_id, 'D' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_sale_net_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'refund_net' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_refund_net_amount AS numerator, 1 AS denominator
+  SELECT 'refund_net' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_refund_net_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'refund_paid' AS kpi_id, 'A' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_refund_amount AS numerator, 1 AS denominator
+  SELECT 'refund_paid' AS kpi_id, 'A' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_refund_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'shipping' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_shipping_amount AS numerator, 1 AS denominator
+  SELECT 'shipping' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_shipping_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'tax' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_tax_amount AS numerator, 1 AS denominator
+  SELECT 'tax' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_tax_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'total_paid' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_total_amount AS numerator, 1 AS denominator
+  SELECT 'total_paid' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_total_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'cost_of_sales' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_cost_amount - home_refund_cost_amount AS numerator, 1 AS denominator
+  SELECT 'cost_of_sales' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_cost_amount - home_refund_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'gm' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS numerator, 1 AS denominator
+  SELECT 'gm' AS kpi_id, 'A' AS basis, 'money' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'gm_pct' AS kpi_id, 'A' AS basis, 'percent' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS numerator, home_covered_net_amount - home_refund_covered_net_amount AS denominator
+  SELECT 'gm_pct' AS kpi_id, 'A' AS basis, 'percent' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_covered_net_amount - home_refund_covered_net_amount - home_cost_amount + home_refund_cost_amount AS DECIMAL(38,4)) AS numerator, CAST(home_covered_net_amount - home_refund_covered_net_amount AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'gross_demand' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, home_demand_amount AS numerator, 1 AS denominator
+  SELECT 'gross_demand' AS kpi_id, 'D' AS basis, 'money' AS unit, 'in' AS tax_basis, period_start, channel, location_id, CAST(home_demand_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'return_rate_acc' AS kpi_id, 'A' AS basis, 'percent' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, home_refund_net_amount AS numerator, home_sale_net_amount AS denominator
+  SELECT 'return_rate_acc' AS kpi_id, 'A' AS basis, 'percent' AS unit, 'ex' AS tax_basis, period_start, channel, location_id, CAST(home_refund_net_amount AS DECIMAL(38,4)) AS numerator, CAST(home_sale_net_amount AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'orders' AS kpi_id, 'D' AS basis, 'count' AS unit, 'none' AS tax_basis, period_start, channel, location_id, order_qty AS numerator, 1 AS denominator
+  SELECT 'orders' AS kpi_id, 'D' AS basis, 'count' AS unit, 'none' AS tax_basis, period_start, channel, location_id, CAST(order_qty AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'units' AS kpi_id, 'D' AS basis, 'count' AS unit, 'none' AS tax_basis, period_start, channel, location_id, unit_qty AS numerator, 1 AS denominator
+  SELECT 'units' AS kpi_id, 'D' AS basis, 'count' AS unit, 'none' AS tax_basis, period_start, channel, location_id, CAST(unit_qty AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
   UNION ALL
-  SELECT 'refunds' AS kpi_id, 'A' AS basis, 'count' AS unit, 'none' AS tax_basis, period_start, channel, location_id, refund_qty AS numerator, 1 AS denominator
+  SELECT 'refunds' AS kpi_id, 'A' AS basis, 'count' AS unit, 'none' AS tax_basis, period_start, channel, location_id, CAST(refund_qty AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator
   FROM month
 ),
 valued AS (

@@ -34,7 +34,6 @@ order_total AS (
     {{trunc_date "month" "business_date"}} AS period_start,
     coalesce(sum(home_net_amount), 0) AS net_amount,
     coalesce(sum(home_net_amount) FILTER (WHERE line_count > 0), 0) AS net_with_lines_amount,
-    coalesce(sum(home_total_amount), 0) AS total_amount,
     {{sum_int "line_count"}} AS line_count
   FROM sales_order
   WHERE is_sale
@@ -57,12 +56,22 @@ refund_total AS (
   FROM refund_line
   GROUP BY {{trunc_date "month" "business_date"}}
 ),
-payment_total AS (
-  SELECT
-    {{trunc_date "month" "business_date"}} AS period_start,
-    coalesce(sum(home_amount), 0) AS amount
+paid AS (
+  SELECT order_key, sum(home_amount) AS amount
   FROM payment
-  GROUP BY {{trunc_date "month" "business_date"}}
+  GROUP BY order_key
+),
+payment_total AS (                                  -- of orders that state tenders at all
+  SELECT
+    {{trunc_date "month" "sales_order.business_date"}} AS period_start,
+    sum(sales_order.home_total_amount) AS total_amount,
+    sum(paid.amount) AS amount,
+    count(*) AS order_qty
+  FROM sales_order
+  INNER JOIN paid
+    ON sales_order.order_key = paid.order_key
+  WHERE sales_order.is_sale
+  GROUP BY {{trunc_date "month" "sales_order.business_date"}}
 ),
 day_total AS (
   SELECT
@@ -102,10 +111,8 @@ compared AS (
   INNER JOIN line_total
     ON order_total.period_start = line_total.period_start
   UNION ALL
-  SELECT order_total.period_start, 'orders_to_payments' AS control, order_total.total_amount AS left_amount, payment_total.amount AS right_amount, CAST(0.05 AS DECIMAL(18,4)) AS tolerance_amount, false AS is_blocking
-  FROM order_total
-  INNER JOIN payment_total
-    ON order_total.period_start = payment_total.period_start
+  SELECT period_start, 'orders_to_payments' AS control, total_amount AS left_amount, amount AS right_amount, CAST(0.05 AS DECIMAL(18,4)) * order_qty AS tolerance_amount, false AS is_blocking
+  FROM payment_total
 ),
 final AS (
   SELECT
