@@ -177,10 +177,11 @@ func orNull(value string, decode func(any) error) string {
 // Parse reads and checks a profile. name is the file's name in messages. Every error is a fault of kind Usage whose
 // subject is file:line:column.
 func Parse(name string, data []byte) (*Profile, error) {
-	p := &Profile{file: name, text: string(data)}
+	p := &Profile{}
 	if err := strictyaml.Decode(name, 1, data, p); err != nil {
 		return nil, err
 	}
+	p.file, p.text = name, string(data)
 	p.defaults()
 	if err := p.check(); err != nil {
 		return nil, err
