@@ -42,6 +42,9 @@ type build struct {
 	conns      chan *warehouse.Conn
 	local      sync.Map // sha256 -> path of a file made in this run
 	digestLock sync.Mutex
+	keyLock    sync.Mutex
+	keyed      map[string]bool // scratch folders of key(col) inputs that are cut
+	tasks      int             // partitions of the model at hand that are built
 	digests    map[string]map[string]string
 }
 
@@ -50,7 +53,7 @@ func newBuild(ctx context.Context, opt Options) (*build, error) {
 	b := &build{
 		Options: opt, project: opt.Project, reuse: true, upload: true, models: map[string]string{}, asked: map[string]string{},
 		manifests: map[string]release.Manifest{}, before: map[string]release.Manifest{}, refs: map[string]release.TableRef{}, stats: map[string]Progress{},
-		digests: map[string]map[string]string{},
+		digests: map[string]map[string]string{}, keyed: map[string]bool{},
 	}
 	if b.Workers <= 0 {
 		b.Workers = defaultWorkers

@@ -135,6 +135,7 @@ func (b *build) each(ctx context.Context, m *Model, old release.Manifest, names 
 		return nil, nil, err
 	}
 	b.countUses(tasks)
+	b.tasks = len(tasks)
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, t := range tasks {
 		group.Go(func() error {

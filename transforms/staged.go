@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +24,7 @@ type stagedObject struct {
 	without  []int // files of the batch that no longer count
 	uses     int   // partitions of the model at hand that need it
 	splitter sync.Mutex
+	weighed  bool
 	months   map[string]string // month -> scratch file, once split
 }
 
@@ -230,59 +229,6 @@ func byBatch(objects []*stagedObject) [][]*stagedObject {
 		groups = append(groups, []*stagedObject{o})
 	}
 	return groups
-}
-
-// stagedPaths gives the local files with an object's rows of the span: the object itself, or, when several partitions need
-// it, the files of those months, split in one pass.
-func (b *build) stagedPaths(ctx context.Context, w warehouse.Session, o *stagedObject, sp span) ([]string, error) {
-	path, err := b.path(ctx, o.Object)
-	if err != nil {
-		return nil, err
-	}
-	if sp.months == nil || len(o.Months) < 2 || o.uses < 3 || o.Object.Rows < b.splitRows {
-		return []string{path}, nil
-	}
-	o.splitter.Lock()
-	defer o.splitter.Unlock()
-	if o.months == nil {
-		if err := b.split(ctx, w, o, path); err != nil {
-			return nil, err
-		}
-	}
-	var paths []string
-	for _, month := range slices.Sorted(maps.Keys(sp.months)) {
-		if part, ok := o.months[month]; ok {
-			paths = append(paths, part)
-		}
-	}
-	return paths, nil
-}
-
-// split writes one scratch file per month and compares each with the count the batch entry states.
-func (b *build) split(ctx context.Context, w warehouse.Session, o *stagedObject, path string) error {
-	dir := filepath.Join(b.dir, "split-"+o.Object.SHA256[:24])
-	err := w.Exec(ctx, fmt.Sprintf("COPY (SELECT *, coalesce(strftime(business_date, '%%Y-%%m'), 'undated') AS split_month FROM %s) TO %s (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (split_month), OVERWRITE_OR_IGNORE)",
-		warehouse.ReadParquet(path), warehouse.Literal(dir)))
-	if err != nil {
-		return err
-	}
-	months := map[string]string{}
-	for month, rows := range o.Months {
-		if month == "" || rows == 0 {
-			continue
-		}
-		glob := filepath.Join(dir, "split_month="+month, "*.parquet")
-		found, err := w.Count(ctx, "SELECT CAST(sum(num_rows) AS BIGINT) FROM parquet_file_metadata("+warehouse.Literal(glob)+")")
-		if err != nil {
-			return err
-		}
-		if found != rows {
-			return fault.New(fault.Damaged, "split_rows", o.Object.Key, "omoflow check --read-data", "the object has %d rows in %s, its batch entry says %d", found, month, rows)
-		}
-		months[month] = glob
-	}
-	o.months = months
-	return nil
 }
 
 // emptyRelation is a FROM item without rows and with the given columns.
