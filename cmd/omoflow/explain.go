@@ -210,19 +210,17 @@ func (p *project) addDelivered(ctx context.Context, e *explanation, table string
 	return nil
 }
 
+// What looks like contact data in delivered text: e-mail addresses; Chinese mobile numbers in any grouping; numbers in
+// international form; and any run of ten or more digits, which also hides card and account numbers.
 var (
 	emailPattern = regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}.-]+`)
-	phonePattern = regexp.MustCompile(`\+?\d[\d -]{6,}\d`)
+	phonePattern = regexp.MustCompile(`(?:\+?86[ -]?)?\b1[3-9]\d[ -]?\d{4}[ -]?\d{4}\b|\+\d[\d -]{7,}\d|\d{10,}`)
 )
 
-// maskContacts hides what may be an e-mail address or a phone number, keeping two characters of each end of a number.
+// maskContacts hides what may be an e-mail address or a phone number, keeping three characters in front and two behind.
 func maskContacts(text string) string {
 	text = emailPattern.ReplaceAllString(text, "***@***")
 	return phonePattern.ReplaceAllStringFunc(text, func(number string) string {
-		digits := strings.Count(number, "")
-		if strings.ContainsAny(number, " ") || digits < 11 || strings.Contains(number, "-") {
-			return number // dates, times and short numbers
-		}
 		return number[:3] + strings.Repeat("*", len(number)-5) + number[len(number)-2:]
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/strictyaml"
 	"github.com/omoflow/omoflow/internal/warehouse"
+	"github.com/omoflow/omoflow/transforms"
 )
 
 // goldenProject is examples/<dataset>/golden.yaml: one SQL on the released tables per figure.
@@ -83,7 +84,7 @@ func checkDataset(t *testing.T, name, data string, figures map[string]goldenFigu
 			t.Errorf("golden.yaml: %s is no figure of the dataset", figure)
 		}
 	}
-	db := runExample(t, dir, data)
+	db := runExample(t, dir, data, project.Figures)
 	if err := db.Exec(t.Context(), ratioMacro); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func sharedFolder(t *testing.T) string {
 }
 
 // runExample runs an example project on its dataset, over a lake of its own, and mounts the release.
-func runExample(t *testing.T, dir, data string) *warehouse.DB {
+func runExample(t *testing.T, dir, data string, read map[string]string) *warehouse.DB {
 	t.Helper()
 	ctx := t.Context()
 	config, err := loadConfig(dir)
@@ -258,17 +259,62 @@ func runExample(t *testing.T, dir, data string) *warehouse.DB {
 	if _, err := p.ingest(ctx, quiet, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.build(ctx, quiet); err != nil {
-		t.Fatal(err)
-	}
-	rel, _, err := release.Latest(ctx, p.lake)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rel := buildRead(t, p, quiet, read)
 	db, err := p.mounted(ctx, rel)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() }) // in memory
 	return db
+}
+
+// buildRead builds and publishes the tables that the figures read, all that these are made of, and every staging table
+// for the conservation proof. OMOFLOW_GOLDEN=all builds every model.
+func buildRead(t *testing.T, p *project, quiet *app, figures map[string]string) release.Release {
+	t.Helper()
+	db, err := warehouse.Open(t.Context(), p.engine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	options, err := p.buildOptions(quiet, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv("OMOFLOW_GOLDEN") != "all" {
+		only(options.Project, figures)
+	}
+	candidate, err := transforms.Build(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rel, err := candidate.Publish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rel
+}
+
+// only keeps the models that the figures need, and the checks that look at nothing else.
+func only(models *transforms.Project, figures map[string]string) {
+	needed := map[string]bool{}
+	for _, m := range models.Models {
+		quoted := regexp.MustCompile(`\b` + strings.ReplaceAll(regexp.QuoteMeta(m.Name), `\.`, `\."?`) + `\b`)
+		needed[m.Name] = strings.HasPrefix(m.Name, "stg_")
+		for _, sql := range figures {
+			needed[m.Name] = needed[m.Name] || quoted.MatchString(sql)
+		}
+	}
+	for _, m := range slices.Backward(models.Models) { // readers come after what they read
+		for _, input := range m.Inputs {
+			needed[input.Name] = needed[input.Name] || needed[m.Name]
+		}
+	}
+	models.Models = slices.DeleteFunc(models.Models, func(m *transforms.Model) bool { return !needed[m.Name] })
+	models.Checks = slices.DeleteFunc(models.Checks, func(m *transforms.Model) bool {
+		return slices.ContainsFunc(m.Inputs, func(input transforms.Input) bool {
+			_, isModel := models.Model(input.Name)
+			return isModel && !needed[input.Name]
+		})
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -21,6 +23,9 @@ type app struct {
 	project        string
 	json           bool
 	quiet          bool
+
+	progressLock sync.Mutex
+	progressed   time.Time // when the last progress line was written
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -106,17 +111,25 @@ func (a *app) result(kind string, data, findings any, next []string, human func(
 // print writes a line of a result for people.
 func (a *app) print(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
 
-// progress writes a line about long work to standard error; on a terminal it overwrites itself.
+// plainProgressEvery is how often progress is written where lines cannot overwrite each other.
+const plainProgressEvery = 2 * time.Second
+
+// progress writes a line about long work to standard error: on a terminal it overwrites the last one, elsewhere it is a plain
+// line now and then, so that a log stays readable.
 func (a *app) progress(format string, args ...any) {
 	if a.quiet {
 		return
 	}
-	line := fmt.Sprintf(format, args...)
+	a.progressLock.Lock()
+	defer a.progressLock.Unlock()
 	if term.IsTerminal(int(a.stderr.Fd())) {
-		fmt.Fprintf(a.stderr, "\r\x1b[2K%s", line)
+		fmt.Fprintf(a.stderr, "\r\x1b[2K%s", fmt.Sprintf(format, args...))
 		return
 	}
-	fmt.Fprintln(a.stderr, line)
+	if now := time.Now(); now.Sub(a.progressed) >= plainProgressEvery {
+		a.progressed = now
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
 }
 
 // progressDone ends a progress line on a terminal.

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/world"
+)
+
+// TestReleaseEqualsTheTruth lets a simulated retailer deliver in two parts, with late, corrected, repeated and dirty files on
+// the way, and compares every figure of the releases with what the simulation knows: sales, refunds, stock, counts,
+// customers, visitors, and the accounting of every file. Then a rebuild must change nothing.
+func TestReleaseEqualsTheTruth(t *testing.T) {
+	ctx := t.Context()
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, quiet: true, project: t.TempDir()}
+	if _, err := writeProject("demo", a.project); err != nil {
+		t.Fatal(err)
+	}
+	options := world.Options{Seed: 11, Days: 36, SKUs: 400, Customers: 1500, LinesPerDay: 300}
+	last := 0
+	for _, until := range []int{30, 36} {
+		if _, err := world.Write(ctx, filepath.Join(a.project, "inbox"), options, last, until); err != nil {
+			t.Fatal(err)
+		}
+		last = until
+		if _, err := a.ingestAndRelease(ctx, nil, true); err != nil {
+			t.Fatal(err)
+		}
+		options.Days = until
+		truth, err := world.TruthOf(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.Days = 36
+		p, err := a.openProject(ctx, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, _, err := release.Latest(ctx, p.lake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, err := p.mounted(ctx, rel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differences, err := truth.Compare(ctx, func(ctx context.Context, sql string) ([][]string, error) { return db.Text(ctx, sql) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, difference := range differences {
+			if i == 20 {
+				t.Errorf("and %d more", len(differences)-i)
+				break
+			}
+			t.Errorf("day %d, seed %d: %v", until, options.Seed, difference)
+		}
+		for _, c := range rel.Conservation {
+			if !c.Balanced {
+				t.Errorf("day %d: %+v is not balanced", until, c)
+			}
+		}
+		_ = db.Close() // in memory
+		p.close()
+	}
+	if err := a.rebuild(ctx); err != nil {
+		t.Errorf("rebuild: %v", err)
+	}
+}
