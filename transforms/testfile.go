@@ -25,7 +25,7 @@ type grid struct {
 	rows    [][]cell
 }
 
-// cell is one value; blank and null are null, ” is the empty text.
+// cell is one value; blank and null are null, a pair of apostrophes is the empty text.
 type cell struct {
 	text string
 	null bool
