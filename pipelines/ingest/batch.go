@@ -224,15 +224,20 @@ func (b *batch) keepSuperseded() {
 
 // storeRaw keeps the bytes of every new file exactly as received.
 func (b *batch) storeRaw(ctx context.Context) error {
+	whole, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
+	if err != nil {
+		return err
+	}
+	defer whole.Close() //nolint:errcheck // nothing is buffered
 	eg, ctx := errgroup.WithContext(ctx)
-	eg.SetLimit(4)
+	eg.SetLimit(8)
 	for _, t := range b.files {
 		if t.DuplicateOf != nil || t.Raw.Key != "" {
 			continue
 		}
 		eg.Go(func() error {
 			packed := filepath.Join(b.dir, "raw-"+strconv.Itoa(t.No)+".zst")
-			sha, size, err := pack(t.path, packed)
+			sha, size, err := pack(whole, t.path, packed)
 			if err != nil {
 				return tempFault(err, b.dir)
 			}
@@ -258,9 +263,12 @@ func (b *batch) put(ctx context.Context, key, path, sha string) error {
 	return err
 }
 
+// wholeBytes is the size up to which a file is compressed in one piece: setting up a stream costs more.
+const wholeBytes = 1 << 20
+
 // pack compresses a file and gives the hash and size of the result. The same bytes give the same result. The bucket
 // syncs it.
-func pack(from, to string) (sha string, size int64, err error) {
+func pack(whole *zstd.Encoder, from, to string) (sha string, size int64, err error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return "", 0, err
@@ -273,6 +281,16 @@ func pack(from, to string) (sha string, size int64, err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
 	h := sha256.New()
 	counted := &counter{w: io.MultiWriter(out, h)}
+	if info, err := in.Stat(); err == nil && info.Size() <= wholeBytes {
+		data, err := io.ReadAll(in)
+		if err != nil {
+			return "", 0, err
+		}
+		if _, err := counted.Write(whole.EncodeAll(data, nil)); err != nil {
+			return "", 0, err
+		}
+		return hex.EncodeToString(h.Sum(nil)), counted.n, nil
+	}
 	z, err := zstd.NewWriter(counted, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return "", 0, err

@@ -12,6 +12,7 @@ import (
 	"github.com/omoflow/omoflow/internal/objstore/mem"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/file"
+	"github.com/omoflow/omoflow/pipelines/source/sourcetest"
 )
 
 func TestPatternsCapture(t *testing.T) {
@@ -108,4 +109,18 @@ func TestBucketIsAPlace(t *testing.T) {
 	if got := pull(t, &file.Watch{Place: file.Bucket(b, "in/"), Pattern: pattern}); got != "a.csv=in/a.csv b.csv=in/b.csv" {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestConformance(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b.csv", "a.csv"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pattern, err := file.ParsePattern("*.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sourcetest.Run(t, func(*testing.T) source.Source { return &file.Watch{Place: file.Dir(dir), Pattern: pattern} })
 }

@@ -89,6 +89,7 @@ type opened struct {
 	xlsx  *zip.Reader // set instead of the stream for a workbook
 	size  int64
 	path  string
+	small int // size of a little file that is not packed
 }
 
 func (o *opened) Close() error {
@@ -156,7 +157,19 @@ func openPath(path string, limits Limits) (*opened, error) {
 		packed = false
 	}
 	o.Reader = bufio.NewReaderSize(&limited{r: stream, size: max(o.size, 1), limits: limits.filled(), packed: packed}, sampleBytes)
+	if !packed && o.size < sampleBytes {
+		o.small = int(o.size)
+		o.Reader = bufio.NewReaderSize(file, o.small+16)
+	}
 	return o, nil
+}
+
+// sample is how many bytes to look at: little for a little file, decoded text being at most three times as long.
+func (o *opened) sample() int {
+	if o.small > 0 {
+		return min(3*o.small+16, sampleBytes)
+	}
+	return sampleBytes
 }
 
 // openZip opens the one data file of an archive, or notes that the archive is a workbook.

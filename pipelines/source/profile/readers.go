@@ -34,7 +34,7 @@ func (p *Plan) openAs(o *opened, encoding string) (source, Layout, map[string]in
 	if format == "xlsx" {
 		return nil, Layout{}, nil, refuse("wrong_format", "write format: auto in the profile, or deliver the right file", "is no workbook")
 	}
-	sample, err := o.Peek(sampleBytes)
+	sample, err := o.Peek(min(sampleBytes, o.Reader.Size()))
 	if err != nil && err != io.EOF {
 		return nil, Layout{}, nil, err
 	}
@@ -75,7 +75,7 @@ type csvSource struct {
 func (p *Plan) openCSV(o *opened, stream io.Reader, encoding string) (source, Layout, map[string]int, error) {
 	s := &csvSource{opened: o, r: stream, line: 1, encoding: encoding}
 	layout := Layout{Format: "csv", Encoding: encoding}
-	if err := s.fill(sampleBytes); err != nil {
+	if err := s.fill(o.sample()); err != nil {
 		return nil, layout, nil, err
 	}
 	s.crOnly = bytes.IndexByte(s.held, '\r') >= 0 && bytes.IndexByte(s.held, '\n') < 0
@@ -160,7 +160,11 @@ func (s *csvSource) next() (*chunk, error) {
 		if n > 0 {
 			c := &chunk{data: s.held[:n:n], line: s.line}
 			rest := s.held[n:]
-			s.held = append(make([]byte, 0, max(chunkBytes, len(rest))), rest...)
+			if s.ended {
+				s.held = rest
+			} else {
+				s.held = append(make([]byte, 0, max(chunkBytes, len(rest))), rest...)
+			}
 			s.line += int64(bytes.Count(c.data, []byte("\n")))
 			return c, nil
 		}
