@@ -36,14 +36,17 @@ func (p *project) buildOptions(a *app, db *warehouse.DB) (transforms.Options, er
 	}
 	return transforms.Options{
 		Lake: p.lake, DB: db, Cache: p.cache, Project: models, Dir: p.temp, Code: codeVersion(),
-		Config: map[string]string{
-			"home_currency": p.config.Company.HomeCurrency, "zone": p.config.Company.Zone, "calendar": p.config.Company.Calendar,
-		},
+		Config: p.config.modelValues(),
 		System: map[string]transforms.Relation{"system.expectation": p.config.expectations()},
 		Progress: func(step transforms.Progress) {
-			a.progress("build %d of %d: %s, %d rows (%d partitions built, %d reused)", step.Done, step.Of, step.Table, step.Rows, step.Built, step.Reused)
+			a.progress("build %d of %d: %s, %d rows (%d partitions built, %d reused)", step.Done, step.Of, step.Table, step.Rows, step.Built+step.Same, step.Reused)
 		},
 	}, nil
+}
+
+// modelValues are what models may ask for by {{config "name"}}.
+func (c *Config) modelValues() map[string]string {
+	return map[string]string{"home_currency": c.Company.HomeCurrency, "zone": c.Company.Zone, "calendar": c.Company.Calendar}
 }
 
 // expectations turns the feeds' expect blocks into the rows of system.expectation.
@@ -97,7 +100,7 @@ func (p *project) build(ctx context.Context, a *app) (released, error) {
 	var done released
 	report := options.Progress
 	options.Progress = func(step transforms.Progress) {
-		done.Built += step.Built
+		done.Built += step.Built + step.Same
 		done.Reused += step.Reused
 		report(step)
 	}
@@ -128,7 +131,8 @@ func (a *app) rebuildCommand() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Build every partition again and prove that nothing changes",
 		Long: `Builds all partitions from the staged rows without reusing any, and compares every file with the latest release.
-Incremental equals full, so a difference is damage or a defect; the release stays as it is.`,
+Incremental equals full, so a difference is a defect; the release stays as it is. Table files that are damaged or lost
+are written again, byte for byte.`,
 		Example: "  omoflow rebuild",
 		Args:    arguments(cobra.NoArgs),
 		RunE:    func(command *cobra.Command, _ []string) error { return a.rebuild(command.Context()) },
@@ -157,6 +161,9 @@ func (a *app) rebuild(ctx context.Context) error {
 	}
 	return a.result("rebuild", report, nil, nil, func() error {
 		a.print("rebuilt %d partitions: nothing changed against release %d", report.Partitions, report.Release)
+		for _, key := range report.Mended {
+			a.print("  mended %s", key)
+		}
 		return nil
 	})
 }

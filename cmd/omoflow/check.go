@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omoflow/omoflow/internal/fault"
-	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/release"
+	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source/file"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
@@ -55,11 +55,7 @@ func (a *app) check(ctx context.Context, readData bool) error {
 	for _, source := range sortedKeys(config.Sources) {
 		a.checkSource(ctx, config, source, add)
 	}
-	models, err := config.models()
-	note := ""
-	if err == nil {
-		note = fmt.Sprintf("%d models, %d checks", len(models.Models), len(models.Checks))
-	}
+	note, err := config.checkModels(ctx)
 	add("models", note, err)
 	a.checkLake(ctx, config, readData, add)
 	var failed []error
@@ -101,6 +97,25 @@ func (a *app) checkSource(ctx context.Context, config *Config, source string, ad
 	}
 }
 
+// checkModels examines every model and check: header, template, lint, and whether the engine accepts it.
+func (c *Config) checkModels(ctx context.Context) (string, error) {
+	models, err := c.models()
+	if err != nil {
+		return "", err
+	}
+	db, err := warehouse.Open(ctx, warehouse.Options{})
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	return fmt.Sprintf("%d models, %d checks", len(models.Models), len(models.Checks)), models.Check(ctx, conn, c.modelValues())
+}
+
 // checkFeed compiles a feed's profile against what its file names and constants give it.
 func checkFeed(feed ingest.Feed) error {
 	pattern, err := file.ParsePattern(feed.Match)
@@ -136,56 +151,23 @@ func (a *app) checkLake(ctx context.Context, config *Config, readData bool, add 
 	if !readData {
 		return
 	}
-	objects, err := p.objects(ctx, batches, rel)
-	if err != nil {
-		add("objects", "", err)
-		return
-	}
-	var bytes int64
-	damaged := 0
-	for i, object := range objects {
-		a.progress("read %d of %d objects", i+1, len(objects))
-		if _, err := p.cache.Path(ctx, object.Key, object.SHA256, object.Bytes); err != nil {
-			damaged++
-			add("object "+object.Key, "", err)
-		}
-		bytes += object.Bytes
-	}
-	a.progressDone()
-	add("objects", fmt.Sprintf("%d objects, %d bytes read, %d damaged", len(objects), bytes, damaged), nil)
+	a.checkObjects(ctx, p, add)
 }
 
-// objects lists every object that a batch or the release names.
-func (p *project) objects(ctx context.Context, batches []lake.BatchEntry, rel release.Release) ([]lake.Object, error) {
-	var all []lake.Object
-	seen := map[string]bool{}
-	add := func(object lake.Object) {
-		if object.Key != "" && !seen[object.Key] {
-			seen[object.Key] = true
-			all = append(all, object)
+// checkObjects reads the bytes of every object that a batch or a release names.
+func (a *app) checkObjects(ctx context.Context, p *project, add func(what, note string, err error)) {
+	read := 0
+	problems, err := release.Inspect(ctx, p.lake, true, func(done, total int) {
+		read = done
+		a.progress("read %d of %d objects", done, total)
+	})
+	a.progressDone()
+	for _, problem := range problems {
+		hint := fault.HintOf(problem.Err)
+		if problem.Rebuildable {
+			hint = "run `omoflow rebuild`; it writes the object again"
 		}
+		add("object "+problem.Key, "", &fault.Error{Kind: fault.Damaged, Code: "object_damaged", Err: problem.Err, Hint: hint})
 	}
-	for _, batch := range batches {
-		for _, file := range batch.Files {
-			add(file.Raw)
-		}
-		for _, staged := range batch.Staged {
-			add(staged.Object)
-		}
-		if batch.Quarantine != nil {
-			add(*batch.Quarantine)
-		}
-	}
-	for _, table := range sortedKeys(rel.Tables) {
-		manifest, err := rel.Manifest(ctx, p.lake, table)
-		if err != nil {
-			return nil, err
-		}
-		for _, partition := range manifest.Partitions {
-			for _, file := range partition.Files {
-				add(file)
-			}
-		}
-	}
-	return all, nil
+	add("objects", fmt.Sprintf("%d objects read, %d damaged", read, len(problems)), err)
 }

@@ -99,7 +99,7 @@ func (a *app) query(ctx context.Context, f queryFlags, args []string) error {
 func querySQL(f queryFlags, args []string) (string, error) {
 	if f.file == "" {
 		if len(args) == 1 {
-			return args[0], nil
+			return trimStatement(args[0]), nil
 		}
 		return "", fault.New(fault.Usage, "no_sql", "query", "give one SELECT, or --tables for what there is", "there is no SQL")
 	}
@@ -110,8 +110,11 @@ func querySQL(f queryFlags, args []string) (string, error) {
 	} else {
 		data, err = os.ReadFile(f.file)
 	}
-	return string(data), fault.Wrap(err, fault.Usage, "unreadable", f.file, "name a file that exists", "the SQL cannot be read")
+	return trimStatement(string(data)), fault.Wrap(err, fault.Usage, "unreadable", f.file, "name a file that exists", "the SQL cannot be read")
 }
+
+// trimStatement drops the closing semicolon, so that the statement can stand inside another.
+func trimStatement(sql string) string { return strings.TrimRight(sql, "; \t\r\n") }
 
 // release opens the release a command asks for: a past one, the candidate, or the latest.
 func (p *project) release(ctx context.Context, seq int64, candidate bool) (release.Release, error) {
