@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,8 @@ type releaseSource struct {
 	rel     release.Release
 	db      *warehouse.DB
 	grains  map[string][]string
-	last    string // last business date with data
+	first   string // first business date with data
+	last    string // last one
 }
 
 // source mounts a release for documents.
@@ -68,11 +70,11 @@ func (s *releaseSource) Facts(ctx context.Context) (report.Facts, error) {
 		Release: s.rel.Seq, ReleaseHash: s.rel.Hash, DataAsOf: s.rel.At.UTC().Format("2006-01-02 15:04"),
 	}
 	if s.last == "" {
-		rows, err := s.db.Text(ctx, `SELECT coalesce(CAST(max(business_date) AS VARCHAR), '') FROM sales.day`)
+		rows, err := s.db.Text(ctx, `SELECT coalesce(CAST(min(business_date) AS VARCHAR), ''), coalesce(CAST(max(business_date) AS VARCHAR), '') FROM sales.day`)
 		if err != nil {
 			return facts, err
 		}
-		s.last = rows[0][0]
+		s.first, s.last = rows[0][0], rows[0][1]
 	}
 	facts.LastBusinessDate = s.last
 	for _, c := range s.rel.Checks {
@@ -179,7 +181,7 @@ func (p *project) render(ctx context.Context, kind report.Kind, f documentFlags)
 		if err != nil {
 			return rendered{}, err
 		}
-		if f.period, err = lastPeriod(kind, facts.LastBusinessDate); err != nil {
+		if f.period, err = lastPeriod(kind, src.first, facts.LastBusinessDate); err != nil {
 			return rendered{}, err
 		}
 	}
@@ -214,9 +216,9 @@ func (p *project) render(ctx context.Context, kind report.Kind, f documentFlags)
 	return made, nil
 }
 
-// lastPeriod is the last whole period of the document up to the last business date, or the one that holds it when no
-// whole one can be told.
-func lastPeriod(kind report.Kind, last string) (string, error) {
+// lastPeriod is the last whole period of the document between the first and the last business date; where no whole one has
+// passed yet it is the one that holds the last date.
+func lastPeriod(kind report.Kind, first, last string) (string, error) {
 	day, err := parsePeriod(last)
 	if err != nil {
 		return "", fault.New(fault.Usage, "no_data", string(kind), "run `omoflow run` with sales first, or name a --period", "the release holds no sales yet")
@@ -225,7 +227,14 @@ func lastPeriod(kind report.Kind, last string) (string, error) {
 	if kind == report.Quarterly {
 		unit, back = "quarter", day.Start.AddDate(0, 0, 1).AddDate(0, -3, 0)
 	}
-	return period{unit, back, back}.String(), nil
+	whole, err := parsePeriod(period{unit, back, back}.String())
+	if err != nil {
+		return "", err
+	}
+	if whole.End.Format(time.DateOnly) < first {
+		return period{unit, day.Start, day.Start}.String(), nil
+	}
+	return whole.String(), nil
 }
 
 func writeFile(path string, content []byte) error {
