@@ -208,14 +208,13 @@ func (w *worker) convert(c *chunk, layout Layout) {
 		if record[n-1] == '\n' {
 			record = record[:n-1]
 		}
-		w.scratch = w.scratch[:0]
-		w.cells = cut(w.cells[:0], record, delimiter, &w.scratch)
+		w.cells = w.cutter.cut(w.cells[:0], record, delimiter)
 		for _, b := range record {
 			if b == '\n' {
 				lines++
 			}
 		}
-		w.record(row{cells: w.cells, raw: record, line: line})
+		w.record(row{cells: w.cells, padded: w.cutter.padded, raw: record, line: line})
 		line += lines
 		data = data[n:]
 	}

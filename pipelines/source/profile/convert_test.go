@@ -198,7 +198,7 @@ func TestMoneySpellings(t *testing.T) {
 		"¥28.16": "28.16", "￥28.16": "28.16", "28.16元": "28.16", "CNY 28.16": "28.16", "28.16 USD": "28.16", "1,664": "1664",
 		"33.62-": "-33.62", "+5": "5", " 7.5 ": "7.5", "１２３．４５": "123.45", "1 234.50": "1234.50", "1'234.50": "1234.50", "1\u00a0234.50": "1234.50",
 		"−3.20": "-3.20", "12,345,678.9": "12345678.9", "0.00001": "0.0000", "1.23455": "1.2346", "-1.23455": "-1.2346", ".5": "0.5",
-		"13%": "0.13", "US$5": "5", "12,34,567.50": "1234567.50",
+		"13%": "0.13", "4.440892e-16": "0.0000", "-1.5E-03": "-0.0015", "1.25E+2": "125", "1.23456E+2": "123.456", "0E+00": "0", "US$5": "5", "12,34,567.50": "1234567.50",
 	} {
 		var e Evidence
 		got, empty, why := number(nil, trim([]byte(text)), '.', 14, 4, &e)
@@ -212,7 +212,7 @@ func TestMoneySpellings(t *testing.T) {
 			t.Errorf("comma %q: got %q %v, want %q", text, got, why, want)
 		}
 	}
-	for _, text := range []string{"284.36a", "1,2,3", "131.77(已退款89.84)", "6.9E+12", "1..2", "--5", "1,66", "99999999999999999", "$", "12-13"} {
+	for _, text := range []string{"284.36a", "1,2,3", "131.77(已退款89.84)", "6.9E+12", "1E+5", "1..2", "--5", "1,66", "99999999999999999", "$", "12-13"} {
 		var e Evidence
 		if got, empty, why := number(nil, []byte(text), '.', 14, 4, &e); why == nil && !empty {
 			t.Errorf("%q was read as %q", text, got)
@@ -245,6 +245,22 @@ func TestDateSpellings(t *testing.T) {
 		var e Evidence
 		if m, why := (dates{order: orderMDY}).parse([]byte(text), &e); why == nil {
 			t.Errorf("%q was read as %+v", text, m)
+		}
+	}
+}
+
+func TestAttributesKeepWhiteSpaceInsideQuotesWhileMappedCellsAreTrimmed(t *testing.T) {
+	plan := parse(t, testProfile)
+	header := "Receipt number,Date,Quantity,Price,Item,Remark,Memo\n"
+	_, got, err := convert(t, plan, []byte(header+"\" 007 \",2026-01-05,1,5,\" cup\",\" said \"\"no\"\"\r\n\", plain \n008,2026-01-05,1,5,cup,\"  \",x\n"))
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v %q", err, got)
+	}
+	for i, wants := range [][]string{{"007\t", "\tcup\t", `""Memo"":""plain"",""Remark"":"" said \""no\""\r\n""`}, {`""Memo"":""x"",""Remark"":""  ""`}} {
+		for _, want := range wants {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%s is not in %q", want, got[i])
+			}
 		}
 	}
 }

@@ -58,9 +58,40 @@ func quotedEnd(b []byte, i int, delimiter byte) int {
 	}
 }
 
-// cut splits one record (without its line break) into trimmed cells. Cells point into record or into scratch, which
-// holds the cells that had doubled quotes.
-func cut(cells [][]byte, record []byte, delimiter byte, scratch *[]byte) [][]byte {
+// cutter holds what cutting a record needs besides the cells; it is reused from record to record.
+type cutter struct {
+	scratch []byte   // cells that had doubled quotes
+	padded  []padded // quoted cells that begin or end with white space
+}
+
+// padded is a cell as it was written: white space inside quotes is text.
+type padded struct {
+	at   int
+	text []byte
+}
+
+// whole gives a cell as it was written.
+func whole(kept []padded, at int, trimmed []byte) []byte {
+	for _, p := range kept {
+		if p.at == at {
+			return p.text
+		}
+	}
+	return trimmed
+}
+
+// quoted trims a quoted cell and remembers it when that took something away.
+func (c *cutter) quoted(at int, text []byte) []byte {
+	trimmed := trim(text)
+	if len(trimmed) != len(text) {
+		c.padded = append(c.padded, padded{at, text})
+	}
+	return trimmed
+}
+
+// cut splits one record (without its line break) into trimmed cells. Cells point into record or into the cutter.
+func (c *cutter) cut(cells [][]byte, record []byte, delimiter byte) [][]byte {
+	c.scratch, c.padded = c.scratch[:0], c.padded[:0]
 	if n := len(record); n > 0 && record[n-1] == '\r' {
 		record = record[:n-1]
 	}
@@ -84,9 +115,9 @@ func cut(cells [][]byte, record []byte, delimiter byte, scratch *[]byte) [][]byt
 			end := quotedEnd(record, open, delimiter)
 			if end < 0 {
 				end = len(record)
-				cells = append(cells, trim(record[open:end]))
+				cells = append(cells, c.quoted(len(cells), record[open:end]))
 			} else {
-				cells = append(cells, trim(unquote(record[open:end-1], scratch)))
+				cells = append(cells, c.quoted(len(cells), unquote(record[open:end-1], &c.scratch)))
 			}
 			i = end
 			for i < len(record) && record[i] != delimiter {

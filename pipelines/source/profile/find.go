@@ -61,15 +61,14 @@ func (c *chunk) each(layout Layout, see func(row)) {
 	}
 	line := c.line
 	var cells [][]byte
-	var scratch []byte
+	var knife cutter
 	for data := c.data; len(data) > 0; {
 		n := recordEnd(data, layout.Delimiter[0])
 		if n < 0 {
 			n = len(data)
 		}
 		record := bytes.TrimSuffix(data[:n], []byte("\n"))
-		scratch = scratch[:0]
-		cells = cut(cells[:0], record, layout.Delimiter[0], &scratch)
+		cells = knife.cut(cells[:0], record, layout.Delimiter[0])
 		see(row{cells: cells, raw: record, line: line})
 		line += int64(bytes.Count(data[:n], []byte("\n")))
 		data = data[n:]

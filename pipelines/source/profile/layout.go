@@ -115,8 +115,8 @@ func sampleRows(text []byte, delimiter byte, limit int, whole bool) []sampledRow
 			n = len(text) - at
 		}
 		record := text[at : at+n]
-		var scratch []byte
-		cells = cut(cells[:0], bytes.TrimSuffix(record, []byte("\n")), delimiter, &scratch)
+		var knife cutter
+		cells = knife.cut(cells[:0], bytes.TrimSuffix(record, []byte("\n")), delimiter)
 		row := sampledRow{line: line, after: at + n, next: line + int64(bytes.Count(record, []byte("\n")))}
 		for _, c := range cells {
 			row.cells = append(row.cells, string(c))

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -87,14 +88,22 @@ func number(dst, text []byte, decimal byte, digits, scale int, e *Evidence) (out
 	if len(text) > maxNumber {
 		return dst, false, &reason{"bad_number", "is not a number"}
 	}
-	s, negative, percent, ok := bareNumber(string(text))
-	if !ok {
-		if looksScientific(text) {
+	power := looksScientific(text)
+	if power {
+		gather(string(text[:bytes.IndexAny(text, "eE")]), e)
+		plain, ok := plainPower(string(text), decimal)
+		if !ok {
 			return dst, false, &reason{"scientific_number", "is written in powers of ten: digits are lost"}
 		}
+		text, decimal = []byte(plain), '.'
+	}
+	s, negative, percent, ok := bareNumber(string(text))
+	if !ok {
 		return dst, false, &reason{"bad_number", "is not a number"}
 	}
-	gather(s, e)
+	if !power {
+		gather(s, e)
+	}
 	whole, fraction, ok := splitNumber(s, decimal)
 	if !ok {
 		return dst, false, &reason{"bad_number", "is not a number with decimal mark " + string(decimal)}
@@ -294,4 +303,37 @@ func looksScientific(b []byte) bool {
 	}
 	return len(exponent) > 0 && len(bytes.Trim(exponent, "0123456789")) == 0 &&
 		len(mantissa) > 0 && len(bytes.Trim(mantissa, "0123456789.,")) == 0
+}
+
+// plainPower writes a number in powers of ten as plain digits. It refuses one whose whole part was cut, as spreadsheets
+// do: 6.9E+12 may have been any of a hundred thousand million numbers, 4.44e-16 and 1.25E+2 are what they say.
+func plainPower(text string, decimal byte) (string, bool) {
+	i := strings.IndexAny(text, "eE")
+	exponent, err := strconv.Atoi(text[i+1:])
+	if err != nil || exponent < -400 {
+		return "", false
+	}
+	mantissa, negative := strings.CutPrefix(strings.TrimPrefix(text[:i], "'"), "-")
+	whole, fraction, _ := strings.Cut(mantissa, string(decimal))
+	if whole == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+		return "", false
+	}
+	digits, point := whole+fraction, len(whole)+exponent
+	if strings.Trim(digits, "0") == "" {
+		digits, point = "0", 1
+	}
+	if point > len(digits) {
+		return "", false
+	}
+	if point < 1 {
+		digits, point = strings.Repeat("0", 1-point)+digits, 1
+	}
+	plain := digits[:point]
+	if point < len(digits) {
+		plain += "." + digits[point:]
+	}
+	if negative {
+		plain = "-" + plain
+	}
+	return plain, true
 }

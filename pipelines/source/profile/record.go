@@ -32,11 +32,12 @@ type decision struct {
 
 // row is a record as a reader cut it.
 type row struct {
-	cells [][]byte
-	attrs []byte // JSON readers fill it themselves
-	raw   []byte
-	line  int64
-	bad   *reason
+	cells  [][]byte
+	padded []padded // CSV: cells whose quoted text is longer than the trimmed cell
+	attrs  []byte   // JSON readers fill it themselves
+	raw    []byte
+	line   int64
+	bad    *reason
 }
 
 // binding is a plan bound to one file's header and name.
@@ -155,7 +156,7 @@ var totalWords = regexp.MustCompile(`(?i)^(合\s*计|总\s*计|小\s*计|本页�
 type worker struct {
 	*binding
 	part     *part
-	scratch  []byte
+	cutter   cutter
 	json     []byte
 	cells    [][]byte
 	previous [][]byte // fill: the record above, copied

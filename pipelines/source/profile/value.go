@@ -171,13 +171,16 @@ func (w *worker) attributes(r row) {
 	}
 	w.json = w.json[:0]
 	for _, a := range w.attrs {
-		if a.at < len(r.cells) && len(r.cells[a.at]) > 0 {
+		if a.at >= len(r.cells) {
+			continue
+		}
+		if text := whole(r.padded, a.at, r.cells[a.at]); len(text) > 0 {
 			if len(w.json) == 0 {
 				w.json = append(w.json, '{')
 			} else {
 				w.json = append(w.json, ',')
 			}
-			w.json = appendJSON(append(w.json, a.prefix...), r.cells[a.at])
+			w.json = appendJSON(append(w.json, a.prefix...), text)
 		}
 	}
 	if len(w.json) > 0 {
