@@ -40,6 +40,8 @@ type build struct {
 	stats     map[string]Progress
 
 	conns      chan *warehouse.Conn
+	threads    int      // that the engine may use, as opened
+	using      int      // that it uses now
 	local      sync.Map // sha256 -> path of a file made in this run
 	digestLock sync.Mutex
 	keyLock    sync.Mutex
@@ -152,6 +154,11 @@ func (b *build) start(ctx context.Context) error {
 	if err := b.readParent(ctx); err != nil {
 		return err
 	}
+	threads, err := b.DB.Count(ctx, "SELECT CAST(current_setting('threads') AS BIGINT)")
+	if err != nil {
+		return err
+	}
+	b.threads, b.using = int(threads), int(threads)
 	b.conns = make(chan *warehouse.Conn, b.Workers)
 	for range b.Workers {
 		conn, err := b.DB.Conn(ctx)
@@ -173,12 +180,24 @@ func (b *build) close(ctx context.Context) {
 			_ = conn.Close() // it goes back to the pool
 		}
 	}
+	_ = b.share(ctx, 1) // only speed
 	for name := range b.system {
 		_ = b.DB.Exec(ctx, "DROP TABLE IF EXISTS "+systemTable(name)) // small
 	}
 	if b.dir != "" {
 		_ = os.RemoveAll(b.dir) // scratch; a later run makes its own
 	}
+}
+
+// share divides the engine's threads between n statements at a time: each runs on a thread of its own, and those beyond help
+// all of them. More threads than cores would wait for each other, which costs a third more processor time.
+func (b *build) share(ctx context.Context, n int) error {
+	want := max(1, b.threads-min(n, b.Workers)+1)
+	if want == b.using || b.threads == 0 {
+		return nil
+	}
+	b.using = want
+	return b.DB.Exec(ctx, fmt.Sprintf("SET threads = %d", want))
 }
 
 // tidy drops the temporary views and tables of a connection, which would outlive the build in the pool.

@@ -42,6 +42,9 @@ func Build(ctx context.Context, opt Options) (*Candidate, error) {
 	r := release.Release{
 		Parent: b.parent.Seq, Streams: b.positions(), Tables: b.refs, Models: b.models, Config: b.asked, Engine: b.engine, Code: opt.Code,
 	}
+	if err := b.share(ctx, 1); err != nil {
+		return nil, err
+	}
 	if r.Checks, err = b.check(ctx); err != nil {
 		return nil, err
 	}

@@ -136,6 +136,9 @@ func (b *build) each(ctx context.Context, m *Model, old release.Manifest, names 
 	}
 	b.countUses(tasks)
 	b.tasks = len(tasks)
+	if err := b.share(ctx, len(tasks)); err != nil {
+		return nil, nil, err
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, t := range tasks {
 		group.Go(func() error {
@@ -178,6 +181,9 @@ func (b *build) chain(ctx context.Context, m *Model, old release.Manifest, names
 	defer func() { b.conns <- w }()
 	var parts []release.Partition
 	described := false
+	if err := b.share(ctx, 1); err != nil {
+		return nil, nil, err
+	}
 	for _, name := range names {
 		b.manifests[m.Name] = release.Manifest{Table: m.Name, Columns: columns, Partitions: parts}
 		t, part, err := b.plan(ctx, w, m, name, old)
@@ -224,6 +230,9 @@ func (b *build) whole(ctx context.Context, m *Model, old release.Manifest) ([]re
 	}
 	columns, err := b.describeOn(ctx, w, m)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.share(ctx, 1); err != nil {
 		return nil, nil, err
 	}
 	query, err := b.show(ctx, w, t)

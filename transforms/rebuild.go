@@ -133,13 +133,16 @@ func differences(table string, old, made release.Manifest) []string {
 		q, ok := anew[p.Name]
 		delete(anew, p.Name)
 		switch {
-		case !ok:
+		case !ok && len(p.Files) > 0:
 			list = append(list, table+"/"+p.Name+": not made again")
 		case !slices.Equal(p.Files, q.Files):
 			list = append(list, fmt.Sprintf("%s/%s: other bytes", table, p.Name))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(anew)) {
+		if len(anew[name].Files) == 0 {
+			continue
+		}
 		list = append(list, table+"/"+name+": not in the release")
 	}
 	return list

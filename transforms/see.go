@@ -198,15 +198,21 @@ func (b *build) bucketDigests(ctx context.Context, w warehouse.Session, f lake.O
 	return found, nil
 }
 
-// partitionsOf lists the partitions of a model that its inputs ask for; ok is false when only its rows can tell.
+// partitionsOf lists the partitions of a model that its inputs ask for; ok is false when only its rows can tell. Inputs seen
+// as same ask when there are any: windows beside them serve to look things up. A model of windows alone has the partitions
+// that those reach.
 func (b *build) partitionsOf(m *Model) (names []string, ok bool) {
 	if m.Part.Unit == "" {
 		return []string{allPartition}, true
 	}
+	asks := Window
+	if slices.ContainsFunc(m.Inputs, func(i Input) bool { return i.Kind == Same }) {
+		asks = Same
+	}
 	set := map[string]bool{}
 	driven := false
 	for _, input := range m.Inputs {
-		if input.Kind != Same && input.Kind != Window && input.Kind != Key {
+		if input.Kind != asks && input.Kind != Key {
 			continue
 		}
 		driven = true
@@ -243,7 +249,7 @@ func (b *build) readsItself(m *Model) bool {
 	return slices.ContainsFunc(m.Inputs, func(i Input) bool { return i.Name == m.Name })
 }
 
-// partitionNames lists the partitions an input has.
+// partitionNames lists the partitions of an input that have rows.
 func (b *build) partitionNames(input string) []string {
 	set := map[string]bool{}
 	if stream, staged := strings.CutPrefix(input, "staged."); staged {
@@ -256,7 +262,9 @@ func (b *build) partitionNames(input string) []string {
 		}
 	} else {
 		for _, p := range b.manifests[input].Partitions {
-			set[p.Name] = true
+			if len(p.Files) > 0 {
+				set[p.Name] = true
+			}
 		}
 	}
 	var names []string
