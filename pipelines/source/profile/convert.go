@@ -171,7 +171,7 @@ func (p *Plan) pass(ctx context.Context, f File, encoding string, d decision, si
 	}
 	if prime && first != nil {
 		probe := *first
-		(&worker{binding: b}).convert(&probe, layout)
+		newWorker(b).convert(&probe, layout)
 		if decided, why := p.decide(probe.part.evidence); why == nil && decided != d {
 			d = decided
 			b = p.bind(layout.Header, at, layout.Format == "csv", f.Captures, d)
@@ -265,7 +265,7 @@ func (w *writer) run(ctx context.Context, src source, first *chunk, b *binding, 
 	}()
 	for range workers {
 		go func() {
-			one := &worker{binding: b}
+			one := newWorker(b)
 			for c := range todo {
 				one.convert(c, layout)
 				close(c.done)

@@ -60,11 +60,12 @@ func quotedEnd(b []byte, i int, delimiter byte) int {
 
 // cutter holds what cutting a record needs besides the cells; it is reused from record to record.
 type cutter struct {
+	keep    bool     // padding: keep
 	scratch []byte   // cells that had doubled quotes
-	padded  []padded // quoted cells that begin or end with white space
+	padded  []padded // cells that begin or end with white space that is text
 }
 
-// padded is a cell as it was written: white space inside quotes is text.
+// padded is a cell as it was written: white space inside quotes is text, outside of them when the profile says so.
 type padded struct {
 	at   int
 	text []byte
@@ -80,13 +81,21 @@ func whole(kept []padded, at int, trimmed []byte) []byte {
 	return trimmed
 }
 
-// quoted trims a quoted cell and remembers it when that took something away.
-func (c *cutter) quoted(at int, text []byte) []byte {
+// text trims a cell of text and remembers it when that took something away.
+func (c *cutter) text(at int, text []byte) []byte {
 	trimmed := trim(text)
 	if len(trimmed) != len(text) {
 		c.padded = append(c.padded, padded{at, text})
 	}
 	return trimmed
+}
+
+// bare trims a cell without quotes.
+func (c *cutter) bare(at int, text []byte) []byte {
+	if c.keep {
+		return c.text(at, text)
+	}
+	return trim(text)
 }
 
 // cut splits one record (without its line break) into trimmed cells. Cells point into record or into the cutter.
@@ -99,9 +108,9 @@ func (c *cutter) cut(cells [][]byte, record []byte, delimiter byte) [][]byte {
 		for {
 			i := bytes.IndexByte(record, delimiter)
 			if i < 0 {
-				return append(cells, trim(record))
+				return append(cells, c.bare(len(cells), record))
 			}
-			cells = append(cells, trim(record[:i]))
+			cells = append(cells, c.bare(len(cells), record[:i]))
 			record = record[i+1:]
 		}
 	}
@@ -115,9 +124,9 @@ func (c *cutter) cut(cells [][]byte, record []byte, delimiter byte) [][]byte {
 			end := quotedEnd(record, open, delimiter)
 			if end < 0 {
 				end = len(record)
-				cells = append(cells, c.quoted(len(cells), record[open:end]))
+				cells = append(cells, c.text(len(cells), record[open:end]))
 			} else {
-				cells = append(cells, c.quoted(len(cells), unquote(record[open:end-1], &c.scratch)))
+				cells = append(cells, c.text(len(cells), unquote(record[open:end-1], &c.scratch)))
 			}
 			i = end
 			for i < len(record) && record[i] != delimiter {
@@ -130,7 +139,7 @@ func (c *cutter) cut(cells [][]byte, record []byte, delimiter byte) [][]byte {
 			} else {
 				i = len(record)
 			}
-			cells = append(cells, trim(record[start:i]))
+			cells = append(cells, c.bare(len(cells), record[start:i]))
 		}
 		if i >= len(record) {
 			return cells

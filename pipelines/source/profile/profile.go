@@ -36,6 +36,7 @@ type Profile struct {
 	Numbers    Numbers           `yaml:"numbers"`
 	Constants  map[string]string `yaml:"constants"`  // canonical column -> value, for every stream that has it
 	Attributes string            `yaml:"attributes"` // unmapped (default), all or none
+	Padding    string            `yaml:"padding"`    // CSV: drop (default) or keep white space around unquoted cells, in attributes
 	Streams    map[string]Stream `yaml:"streams"`
 
 	file string // for messages
@@ -205,6 +206,7 @@ func (p *Profile) defaults() {
 	set(&p.Dates.Cutover, "00:00")
 	set(&p.Numbers.Decimal, "auto")
 	set(&p.Attributes, "unmapped")
+	set(&p.Padding, "drop")
 	if p.Header.SearchRows == 0 {
 		p.Header.SearchRows = 30
 	}
@@ -232,6 +234,7 @@ func (p *Profile) check() error {
 		oneOf("format", p.Format, "auto", "csv", "xlsx", "jsonl"),
 		oneOf("encoding", p.Encoding, "auto", "utf-8", "utf-16", "gb18030", "windows-1252"),
 		oneOf("attributes", p.Attributes, "unmapped", "all", "none"),
+		oneOf("padding", p.Padding, "drop", "keep"),
 		oneOf("dates.order", p.Dates.Order, "auto", "ymd", "mdy", "dmy"),
 		oneOf("numbers.decimal", p.Numbers.Decimal, "auto", ".", ","),
 	} {

@@ -162,6 +162,10 @@ type worker struct {
 	previous [][]byte // fill: the record above, copied
 }
 
+func newWorker(b *binding) *worker {
+	return &worker{binding: b, cutter: cutter{keep: b.plan.Profile.Padding == "keep"}}
+}
+
 // part is the outcome of one chunk.
 type part struct {
 	out      []byte // accepted records, without file and row number
