@@ -29,7 +29,7 @@ columns:
   category: {type: "VARCHAR", about: "category of the article"}
   line_kind: {type: "VARCHAR", about: "product, shipping, fee, gift_card, deposit, write_off or other"}
   unit_qty: {type: "DECIMAL(18,3)", unit: units, about: "units or weight; negative only on the return line of a mixed receipt"}
-  unit_price: {type: "DECIMAL(18,4)", unit: currency_code, about: "price of one before discount, as priced"}
+  unit_price: {type: "DECIMAL(18,4)", unit: currency_code, about: "price of one before discount, as priced; the list price where the source states no prices at all"}
   gross_amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "before discount; quantity x unit_price when not stated"}
   discount_amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "stated, else share of the order discount"}
   tax_rate: {type: "DECIMAL(18,8)", unit: fraction, about: "0.13 is 13 %"}
@@ -148,8 +148,16 @@ head AS (
     is_sale,
     associate_id,
     ordered_at,
-    business_date
+    business_date,
+    coalesce(gross_amount, net_amount, total_amount) IS NOT NULL AS is_priced
   FROM int_order_head
+),
+priced_source AS (                                  -- one stated price, and an absent one is an absent one, not the list price
+  SELECT
+    source,
+    bool_or(coalesce(unit_price, gross_amount, net_amount) IS NOT NULL) AS is_priced
+  FROM line
+  GROUP BY source
 ),
 placed AS (                                         -- what the line does not say, its order says
   SELECT
@@ -172,7 +180,7 @@ placed AS (                                         -- what the line does not sa
     line.category,
     line.quantity,
     line.unit_price,
-    coalesce(line.gross_amount, CAST({{mul "line.unit_price" "line.quantity" 4}} AS DECIMAL(18,4))) AS gross_amount,
+    line.gross_amount,
     line.discount_amount,
     line.tax_amount,
     line.tax_rate,
@@ -182,6 +190,7 @@ placed AS (                                         -- what the line does not sa
     upper(trim(coalesce(line.currency_code, head.currency_code, '{{config "home_currency"}}'))) AS currency_code,
     coalesce(head.is_sale, true) AS is_sale,
     coalesce(line.is_gift, false) AS is_gift,
+    NOT (priced_source.is_priced OR coalesce(head.is_priced, false) OR coalesce(line.is_gift, false)) AS is_list_priced,
     line.promotion_id,
     coalesce(line.associate_id, head.associate_id) AS associate_id,
     coalesce(head.ordered_at, line.event_at) AS ordered_at,
@@ -194,6 +203,8 @@ placed AS (                                         -- what the line does not sa
   LEFT JOIN head
     ON line.source = head.source
     AND line.order_id = head.order_id
+  LEFT JOIN priced_source
+    ON line.source = priced_source.source
 ),
 known AS (                                          -- article, rate of exchange, shares of the order's amounts
   SELECT
@@ -202,6 +213,7 @@ known AS (                                          -- article, rate of exchange
     int_line_product.product_name AS master_name,
     int_line_product.category AS master_category,
     int_line_product.unit_cost AS master_cost,
+    CASE WHEN placed.is_list_priced THEN int_line_product.tag_price END AS master_price,
     coalesce(int_line_product.cost_currency_code, '{{config "home_currency"}}') AS cost_currency_code,
     coalesce(placed.discount_amount, 0) AS line_discount_amount,
     int_line_allocation.discount_amount AS share_discount_amount,
@@ -226,13 +238,29 @@ known AS (                                          -- article, rate of exchange
     ON placed.currency_code = int_fx_month.currency_code
     AND placed.business_date = int_fx_month.business_date
 ),
-paid AS (
+listed AS (
   SELECT
     known.*,
-    coalesce(share_discount_amount, line_discount_amount) AS settled_discount_amount,
-    coalesce(gross_amount, net_amount + CASE WHEN tax_included THEN coalesce(stated_tax_amount, 0) ELSE 0 END + coalesce(share_discount_amount, line_discount_amount)) AS settled_gross_amount,
-    CAST(gross_amount - coalesce(share_discount_amount, line_discount_amount) AS DECIMAL(18,4)) AS paid_amount
+    CASE
+      WHEN cost_currency_code = currency_code THEN master_price
+      WHEN cost_currency_code = '{{config "home_currency"}}' THEN CAST({{ratio "master_price * 10000" "fx_rate * 10000" 4}} AS DECIMAL(18,4))
+    END AS list_price
   FROM known
+),
+priced AS (
+  SELECT
+    listed.*,
+    coalesce(unit_price, list_price) AS settled_unit_price,
+    coalesce(gross_amount, CAST({{mul "coalesce(unit_price, list_price)" "quantity" 4}} AS DECIMAL(18,4))) AS priced_gross_amount
+  FROM listed
+),
+paid AS (
+  SELECT
+    priced.*,
+    coalesce(share_discount_amount, line_discount_amount) AS settled_discount_amount,
+    coalesce(priced_gross_amount, net_amount + CASE WHEN tax_included THEN coalesce(stated_tax_amount, 0) ELSE 0 END + coalesce(share_discount_amount, line_discount_amount)) AS settled_gross_amount,
+    CAST(priced_gross_amount - coalesce(share_discount_amount, line_discount_amount) AS DECIMAL(18,4)) AS paid_amount
+  FROM priced
 ),
 taxed AS (
   SELECT
@@ -280,7 +308,7 @@ final AS (
     coalesce(master_category, category) AS category,
     line_kind,
     quantity AS unit_qty,
-    unit_price,
+    settled_unit_price AS unit_price,
     settled_gross_amount AS gross_amount,
     settled_discount_amount AS discount_amount,
     known_tax_rate AS tax_rate,

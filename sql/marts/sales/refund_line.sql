@@ -35,7 +35,7 @@ columns:
   category: {type: "VARCHAR", about: "category of the article"}
   line_kind: {type: "VARCHAR", about: "product, shipping, fee, gift_card, deposit, write_off or other"}
   unit_qty: {type: "DECIMAL(18,3)", unit: units, about: "units coming back; 0 for money only"}
-  amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "money back for it, as stated"}
+  amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "money back for it, as stated; at the list price where the source states no amounts at all and the order is not known"}
   tax_amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "tax in or on it"}
   net_amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "amount without tax"}
   unit_cost: {type: "DECIMAL(18,4)", unit: currency_code, about: "cost of one when it was sold"}
@@ -174,6 +174,13 @@ line AS (
     attributes
   FROM int_refund_line_dated
 ),
+priced_source AS (                                  -- one stated amount, and an absent one is an absent one, not the list price
+  SELECT
+    source,
+    bool_or(coalesce(unit_price, amount) IS NOT NULL) AS is_priced
+  FROM line
+  GROUP BY source
+),
 stated AS (                                         -- a line with what its refund says of all of them
   SELECT
     line.source,
@@ -195,6 +202,7 @@ stated AS (                                         -- a line with what its refu
     line.unit_cost,
     coalesce(line.currency_code, header.currency_code) AS currency_code,
     line.is_restocked,
+    NOT (priced_source.is_priced OR header.amount IS NOT NULL) AS is_list_priced,
     header.is_goods_returned,
     header.reason,
     header.source_customer_id,
@@ -211,6 +219,8 @@ stated AS (                                         -- a line with what its refu
   LEFT JOIN header
     ON line.source = header.source
     AND line.refund_id = header.refund_id
+  LEFT JOIN priced_source
+    ON line.source = priced_source.source
   WHERE coalesce(lower(trim(header.status)), 'refunded') = 'refunded'
 ),
 line_total AS (
@@ -244,6 +254,7 @@ unallocated AS (                                    -- money that no line carrie
     CAST(NULL AS DECIMAL(18,4)) AS unit_cost,
     header.currency_code,
     false AS is_restocked,
+    false AS is_list_priced,
     header.is_goods_returned,
     header.reason,
     header.source_customer_id,
@@ -366,6 +377,7 @@ known AS (
     int_line_product.product_name AS master_name,
     int_line_product.category AS master_category,
     int_line_product.unit_cost AS master_cost,
+    CASE WHEN matched.is_list_priced AND origin_order.order_key IS NULL THEN int_line_product.tag_price END AS master_price,
     coalesce(int_line_product.cost_currency_code, '{{config "home_currency"}}') AS cost_currency_code,
     CAST(round(coalesce(matched.tax_rate, matched.origin_tax_rate, int_line_product.tax_rate) * 1000000, 0) AS BIGINT) AS rate_millionth
   FROM matched
@@ -393,19 +405,34 @@ rated AS (
     ON known.settled_currency_code = int_fx_month.currency_code
     AND known.business_date = int_fx_month.business_date
 ),
-taxed AS (                                          -- stated tax, else by rate, else its part of the tax stated for the whole refund
+listed AS (
   SELECT
     rated.*,
-    coalesce(amount, 0) AS back_amount,
+    CASE
+      WHEN cost_currency_code = settled_currency_code THEN master_price
+      WHEN cost_currency_code = '{{config "home_currency"}}' THEN CAST({{ratio "master_price * 10000" "fx_rate * 10000" 4}} AS DECIMAL(18,4))
+    END AS list_price
+  FROM rated
+),
+priced AS (
+  SELECT
+    listed.*,
+    coalesce(amount, CAST({{mul "list_price" "quantity" 4}} AS DECIMAL(18,4))) AS priced_amount
+  FROM listed
+),
+taxed AS (                                          -- stated tax, else by rate, else its part of the tax stated for the whole refund
+  SELECT
+    priced.*,
+    coalesce(priced_amount, 0) AS back_amount,
     coalesce(
       tax_amount,
       CAST(CAST(
-        sign(amount) * {{int_div "2 * abs(CAST(amount * 10000 AS BIGINT)) * rate_millionth + (1000000 + CASE WHEN tax_included THEN rate_millionth ELSE 0 END) * unit_scale" "2 * (1000000 + CASE WHEN tax_included THEN rate_millionth ELSE 0 END) * unit_scale"}} * unit_scale
+        sign(priced_amount) * {{int_div "2 * abs(CAST(priced_amount * 10000 AS BIGINT)) * rate_millionth + (1000000 + CASE WHEN tax_included THEN rate_millionth ELSE 0 END) * unit_scale" "2 * (1000000 + CASE WHEN tax_included THEN rate_millionth ELSE 0 END) * unit_scale"}} * unit_scale
         AS DECIMAL(18,0)) * CAST(0.0001 AS DECIMAL(4,4)) AS DECIMAL(18,4)),
-      round({{ratio "amount * header_tax_amount" "header_amount" 6}}, 2)
+      round({{ratio "priced_amount * header_tax_amount" "header_amount" 6}}, 2)
     ) AS settled_tax_amount,
     coalesce(unit_cost, origin_unit_cost, CASE WHEN cost_currency_code = settled_currency_code THEN master_cost END) AS settled_unit_cost
-  FROM rated
+  FROM priced
 ),
 netted AS (
   SELECT
