@@ -52,7 +52,8 @@ func (b *batch) query(s profile.StreamPlan) (string, error) {
 		return "", err
 	}
 	text := "SELECT\n  " + strings.Join(outer, ",\n  ") + "\nFROM (\n" + inner + "\n)"
-	if len(s.OnePer) > 0 {
+	// Grouping and numbering lose the order of the records; the same bytes must come out of every run.
+	if len(s.OnePer) > 0 || slices.ContainsFunc(s.Columns, func(c profile.ColumnPlan) bool { return c.Auto }) {
 		text += "\nORDER BY _f, _r, source_record_id"
 	}
 	return text, nil
