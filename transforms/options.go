@@ -25,6 +25,10 @@ type Options struct {
 	// Progress is told about every table that was built; nil is fine.
 	Progress func(Progress)
 
+	// Trace is told about every statement that made rows, after it ran, for a benchmark that repeats them without the engine
+	// around them. Several goroutines call it; nil is fine.
+	Trace func(Statement)
+
 	splitRows int64 // staged objects of several months are split once from this many rows on; 0 means defaultSplitRows
 }
 
@@ -34,6 +38,14 @@ type Progress struct {
 	Done, Of            int // tables
 	Built, Reused, Same int // partitions of this table: built with new bytes, reused unseen, built but with the bytes they had
 	Rows                int64
+}
+
+// Statement is SQL that made a file of a table, or, with no Query, cut an input for several partitions.
+type Statement struct {
+	Table, Partition string
+	Before           []string // statements that show the inputs, or the cut
+	Query            string   // the rows, in order
+	Path             string   // scratch file or folder written; later statements read it there
 }
 
 // Relation is a small table. An empty cell is null. The columns of one given in Options are known and may be left out.

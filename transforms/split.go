@@ -65,7 +65,7 @@ func (b *build) weigh(ctx context.Context, w warehouse.Session, o *stagedObject,
 // split writes one scratch file per month and compares each with the count the batch entry states.
 func (b *build) split(ctx context.Context, w warehouse.Session, o *stagedObject, path string) error {
 	dir := filepath.Join(b.dir, "split-"+o.Object.SHA256[:24])
-	if err := cut(ctx, w, "coalesce(strftime(business_date, '%Y-%m'), 'undated')", warehouse.ReadParquet(path), dir); err != nil {
+	if err := b.cut(ctx, w, "coalesce(strftime(business_date, '%Y-%m'), 'undated')", warehouse.ReadParquet(path), dir); err != nil {
 		return err
 	}
 	months := map[string]string{}
@@ -88,8 +88,13 @@ func (b *build) split(ctx context.Context, w warehouse.Session, o *stagedObject,
 }
 
 // cut writes the rows of a FROM item into one scratch folder per value of an expression.
-func cut(ctx context.Context, w warehouse.Session, by, from, dir string) error {
-	return w.Exec(ctx, fmt.Sprintf("COPY (SELECT *, %s AS cut_by FROM %s) TO %s (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (cut_by), OVERWRITE_OR_IGNORE)", by, from, warehouse.Literal(dir)))
+func (b *build) cut(ctx context.Context, w warehouse.Session, by, from, dir string) error {
+	statement := fmt.Sprintf("COPY (SELECT *, %s AS cut_by FROM %s) TO %s (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (cut_by), OVERWRITE_OR_IGNORE)", by, from, warehouse.Literal(dir))
+	if err := w.Exec(ctx, statement); err != nil {
+		return err
+	}
+	b.trace(Statement{Before: []string{statement}, Path: dir})
+	return nil
 }
 
 // cutFiles names the files of one value.
@@ -105,7 +110,7 @@ func (b *build) keySplit(ctx context.Context, w warehouse.Session, m *Model, par
 		if err != nil {
 			return "", err
 		}
-		if err := cut(ctx, w, bucketOf(warehouse.Identifier(input.Col), m.Part.Depth), all, dir); err != nil {
+		if err := b.cut(ctx, w, bucketOf(warehouse.Identifier(input.Col), m.Part.Depth), all, dir); err != nil {
 			return "", err
 		}
 		want, err := w.Count(ctx, "SELECT count(*) FROM "+all)

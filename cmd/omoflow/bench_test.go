@@ -84,13 +84,15 @@ func benchProject(t *testing.T) string {
 
 // measured is how long a process took and how much memory it held at most.
 type measured struct {
-	took time.Duration
-	rss  int64 // bytes
+	took, cpu time.Duration
+	rss       int64 // bytes
 }
 
 func (m measured) String() string {
-	return fmt.Sprintf("%.2f s, peak %d MiB", m.took.Seconds(), m.rss>>20)
+	return fmt.Sprintf("%.2f s (processor %.2f s), peak %d MiB", m.took.Seconds(), m.cpu.Seconds(), m.rss>>20)
 }
+
+func (m measured) over(other measured) float64 { return m.took.Seconds() / other.took.Seconds() }
 
 func measure(t *testing.T, name string, args ...string) measured {
 	t.Helper()
@@ -102,7 +104,7 @@ func measure(t *testing.T, name string, args ...string) measured {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, output.String())
 	}
 	usage := command.ProcessState.SysUsage().(*syscall.Rusage)
-	return measured{time.Since(began), usage.Maxrss << 10}
+	return measured{time.Since(began), command.ProcessState.UserTime() + command.ProcessState.SystemTime(), usage.Maxrss << 10}
 }
 
 // TestBenchIngest compares CSV -> staged Parquet (raw kept, validated, hashed, committed) with a bare COPY of the same
