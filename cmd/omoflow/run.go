@@ -55,16 +55,26 @@ type ran struct {
 func (a *app) run(ctx context.Context, sources []string, release bool) error {
 	done, err := a.ingestAndRelease(ctx, sources, release)
 	if err != nil {
+		if done.Files > 0 && !a.json {
+			a.printRan(done) // what was taken in stays, whatever came after
+		}
 		return err
 	}
 	var next []string
 	if len(done.Findings) > 0 {
 		next = append(next, "omoflow quarantine list")
 	}
-	return a.result("run", done, done.Findings, next, func() error {
+	if err := a.result("run", done, done.Findings, next, func() error {
 		a.printRan(done)
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	if done.Refused > 0 {
+		return fault.New(fault.Partial, "files_refused", "", "`omoflow quarantine list` tells why; mend the profile or the file, then `omoflow quarantine replay` or deliver again",
+			"%d of %d files were refused whole: their records are missing from the release", done.Refused, done.Files)
+	}
+	return nil
 }
 
 // ingestAndRelease takes in what has arrived and, if asked, publishes a release. Feeds that fail do not keep the
