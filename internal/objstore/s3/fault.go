@@ -55,8 +55,10 @@ func (b *Bucket) classify(key, verb string, err error) error {
 		return fmt.Errorf("%s: %w: %w", key, objstore.ErrChecksum, err)
 	}
 	switch s := status(err); {
-	case s == http.StatusNotFound:
+	case s == http.StatusNotFound && code(err) == "":
 		return fmt.Errorf("%s: %w", key, objstore.ErrNotFound)
+	case s == http.StatusNotFound: // something else is missing than the object: versitygw says so of an unknown access key
+		return fault.Wrap(err, fault.Denied, "access_denied", b.URL(), "check the credentials and the bucket's policy", what)
 	case s == http.StatusUnauthorized || s == http.StatusForbidden:
 		return fault.Wrap(err, fault.Denied, "access_denied", b.URL(), "check the credentials and the bucket's policy", what)
 	case s == http.StatusInsufficientStorage:
