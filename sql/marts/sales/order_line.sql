@@ -54,7 +54,7 @@ columns:
   file_no: {type: "INTEGER", about: "file of the batch, from 0"}
   source_row: {type: "BIGINT", about: "record of the file, from 1"}
   attributes: {type: "VARCHAR", about: "unmapped source columns as a JSON object"}
-checks: [unique_grain, not_null(business_date)]
+checks: [unique_grain, not_null(business_date), order_of_several_files]
 */
 WITH stg_order_line AS (SELECT * FROM {{ref "stg_order_line"}}),
 int_order_line_dated AS (SELECT * FROM {{ref "int_order_line_dated"}}),
