@@ -113,8 +113,8 @@ func (r Relation) digestOf() string {
 }
 
 // store makes a table of the relation, once per build.
-func (r Relation) store(ctx context.Context, s warehouse.Session, table string) error {
-	return warehouse.LoadText(ctx, s, table, r.definition(), r.Rows)
+func (r Relation) store(ctx context.Context, db *warehouse.DB, table string) error {
+	return warehouse.LoadText(ctx, db, table, r.definition(), r.Rows)
 }
 
 func (r Relation) definition() []warehouse.Column {

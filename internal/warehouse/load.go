@@ -3,45 +3,34 @@ package warehouse
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// loadRows is the number of rows one INSERT of LoadText carries.
-const loadRows = 500
-
 // LoadText makes (or replaces) a table and fills it with text cells cast to its column types; an empty cell is null.
-// It is meant for small tables.
-func LoadText(ctx context.Context, s Session, table string, columns []Column, rows [][]string) error {
-	definition := make([]string, len(columns))
-	for i, c := range columns {
-		definition[i] = Identifier(c.Name) + " " + c.Type
-	}
-	if err := s.Exec(ctx, "CREATE OR REPLACE TABLE "+table+" ("+strings.Join(definition, ", ")+")"); err != nil {
+func LoadText(ctx context.Context, db *DB, table string, columns []Column, rows [][]string) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
 		return err
 	}
-	for len(rows) > 0 {
-		n := min(loadRows, len(rows))
-		lines := make([]string, n)
-		for i, row := range rows[:n] {
-			cells := make([]string, len(columns))
-			for j := range columns {
-				cells[j] = "NULL"
-				if row[j] != "" {
-					cells[j] = "CAST(" + Literal(row[j]) + " AS " + columns[j].Type + ")"
-				}
-			}
-			lines[i] = "(" + strings.Join(cells, ", ") + ")"
-		}
-		if err := s.Exec(ctx, "INSERT INTO "+table+" VALUES "+strings.Join(lines, ", ")); err != nil {
-			return err
-		}
-		rows = rows[n:]
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	texts, cells := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		texts[i] = Identifier(c.Name) + " VARCHAR"
+		cells[i] = "CAST(nullif(" + Identifier(c.Name) + ", '') AS " + c.Type + ") AS " + Identifier(c.Name)
 	}
-	return nil
+	if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE loaded_text ("+strings.Join(texts, ", ")+")"); err != nil {
+		return err
+	}
+	if err := conn.AppendText(ctx, "loaded_text", slices.Values(rows)); err != nil {
+		return err
+	}
+	return conn.Exec(ctx, "CREATE OR REPLACE TABLE "+table+" AS SELECT "+strings.Join(cells, ", ")+" FROM temp.loaded_text; DROP TABLE temp.loaded_text")
 }
 
 // AppendText fills an existing temporary table of the connection, whose columns are all VARCHAR, with rows; it is the

@@ -1,12 +1,12 @@
 /*
-about: "First purchase ever of each person who bought in the month: a narrow step, so that new people leave old months alone."
+about: "People whose first purchase ever lies in the month: a narrow step, so that a new day leaves old months alone."
 owner: data
 kind: partition
 grain: [month, customer_id]
 partition: month(month)
 inputs:
   customer.month: same
-  customer.customer: all
+  int_customer_first: previous(all)
 columns:
   customer_id: {type: "VARCHAR", about: "person, see customer.customer_link"}
   first_business_date: {type: "DATE", about: "first purchase ever"}
@@ -14,20 +14,23 @@ columns:
 checks: [unique_grain]
 */
 WITH customer_month AS (SELECT * FROM {{ref "customer.month"}}),
-customer AS (SELECT * FROM {{ref "customer.customer"}}),
+known AS (SELECT customer_id FROM {{ref "int_customer_first"}}),
 buyer AS (
-  SELECT DISTINCT customer_id, month
+  SELECT
+    customer_id,
+    min(first_business_date) AS first_business_date,
+    month
   FROM customer_month
   WHERE order_qty > 0
+  GROUP BY customer_id, month
 ),
 final AS (
   SELECT
-    buyer.customer_id,
-    customer.first_business_date,
-    buyer.month
+    customer_id,
+    first_business_date,
+    month
   FROM buyer
-  INNER JOIN customer
-    ON buyer.customer_id = customer.customer_id
+  WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.customer_id = buyer.customer_id)
 )
 SELECT
   customer_id,
