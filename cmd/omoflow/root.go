@@ -91,6 +91,11 @@ type envelope struct {
 
 // result prints a command's result: the envelope with --json, else what human writes.
 func (a *app) result(kind string, data, findings any, next []string, human func() error) error {
+	for i, line := range next {
+		if a.project != "." && strings.HasPrefix(line, "omoflow ") && !strings.Contains(line, " -C ") {
+			next[i] = "omoflow -C " + a.project + strings.TrimPrefix(line, "omoflow")
+		}
+	}
 	if a.json {
 		encoder := json.NewEncoder(a.stdout)
 		encoder.SetEscapeHTML(false)
