@@ -59,10 +59,10 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.
 	b.body = lake.Batch{Source: f.Source, Feed: f.Name, Profile: f.Profile.Name, Mapping: f.mapping, Supersedes: replay}
 	b.enter(arrivals, replay != nil)
 	b.body.ID = b.id()
-	if err := b.convert(ctx); err != nil {
-		return err
-	}
-	if err := b.stage(ctx); err != nil {
+	eg, both := errgroup.WithContext(ctx)
+	eg.Go(func() error { return b.storeRaw(both) })
+	eg.Go(func() error { return b.makeRows(both) })
+	if err := eg.Wait(); err != nil {
 		return err
 	}
 	if err := b.commit(ctx); err != nil {
@@ -71,6 +71,17 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.
 	f.state.add(b.body)
 	b.report(result)
 	return nil
+}
+
+// makeRows reads the files and stages what they hold.
+func (b *batch) makeRows(ctx context.Context) error {
+	if done, err := b.direct(ctx); done || err != nil {
+		return err
+	}
+	if err := b.convert(ctx); err != nil {
+		return err
+	}
+	return b.stage(ctx)
 }
 
 // enter decides for each arrival whether its bytes are known and what it replaces.
@@ -179,9 +190,6 @@ func tempFault(err error, dir string) error {
 
 // commit stores the objects and appends the entry.
 func (b *batch) commit(ctx context.Context) error {
-	if err := b.storeRaw(ctx); err != nil {
-		return err
-	}
 	b.body.Files, b.body.Counts = nil, lake.Counts{}
 	for _, t := range b.files {
 		if t.DuplicateOf != nil && t.DuplicateOf.Batch == "" {

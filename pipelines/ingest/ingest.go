@@ -47,6 +47,8 @@ type Options struct {
 
 	BatchBytes int64 // files of one batch together; default 256 MiB
 	BatchFiles int   // default 500
+
+	directBytes int64 // see the constant; tests set it
 }
 
 // Feed is one kind of file of a source.
@@ -86,6 +88,9 @@ func (o *Options) fill() {
 	}
 	if o.BatchFiles == 0 {
 		o.BatchFiles = 500
+	}
+	if o.directBytes == 0 {
+		o.directBytes = directBytes
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -251,7 +251,7 @@ func (w *worker) shape(r row) *reason {
 	}
 	for _, c := range r.cells {
 		if len(c) > 0 {
-			if len(c) <= 32 && mayBeTotal(c[0]) && totalWords.Match(c) && !blankAfter(r.cells) {
+			if len(c) <= 32 && mayBeTotal(c) && totalWords.Match(c) && !blankAfter(r.cells) {
 				return &reason{"total_row", "looks like a total; list it under ignore in the profile when it is one"}
 			}
 			break
@@ -268,13 +268,21 @@ func (w *worker) shape(r row) *reason {
 	return nil
 }
 
-// mayBeTotal spares most records the pattern: it looks at the first byte of totalWords' words.
-func mayBeTotal(c byte) bool {
-	switch c | 0x20 {
-	case 'g', 's', 't':
-		return true
+// mayBeTotal spares most records the pattern: it looks at the first bytes of totalWords' words.
+func mayBeTotal(c []byte) bool {
+	if len(c) < 5 {
+		return false
 	}
-	return c >= 0xE0
+	second := c[1] | 0x20
+	switch c[0] | 0x20 {
+	case 'g':
+		return second == 'r' || second == 'e'
+	case 's':
+		return second == 'u'
+	case 't':
+		return second == 'o'
+	}
+	return c[0] >= 0xE0
 }
 
 // blankAfter tells a record of one word only: a heading, which other checks refuse by what it lacks.

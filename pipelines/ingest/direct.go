@@ -1,0 +1,169 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/warehouse"
+	"github.com/omoflow/omoflow/pipelines/source/profile"
+)
+
+// directBytes is the size from which a file is worth the proof that the engine may read it itself.
+const directBytes = 16 << 20
+
+// direct stages a batch of one large, plain file without normalising it: the engine reads the delivered bytes. It
+// gives false, leaving nothing behind, when the file or the profile needs more than that.
+func (b *batch) direct(ctx context.Context) (bool, error) {
+	t := b.single()
+	if t == nil || !b.plain() || !b.orderless() {
+		return false, nil
+	}
+	proven, err := b.plan.ProvePlain(ctx, profile.File{Path: t.path, No: t.No, Captures: t.Captures, Limits: b.opt.Limits})
+	if err != nil || proven == nil {
+		return false, err
+	}
+	t.outcome = proven.Outcome
+	t.Format, t.Encoding, t.Delimiter = t.outcome.Layout.Format, t.outcome.Layout.Encoding, t.outcome.Layout.Delimiter
+	t.HeaderLine, t.Header = t.outcome.Layout.HeaderLine, t.outcome.Layout.Header
+	b.count(t)
+	b.unchecked = true
+	err = b.stageDirect(ctx, t, proven)
+	if err == nil {
+		return true, nil
+	}
+	b.unchecked, b.body.Staged = false, nil
+	t.outcome, t.Counts = profile.Outcome{}, lake.Counts{}
+	if k := fault.KindOf(err); k == fault.Exhausted || k == fault.Interrupted || ctx.Err() != nil {
+		return false, err
+	}
+	return false, nil // whatever the engine objects to, the ordinary way says where it stands
+}
+
+// single gives the only new file of the batch when it is large enough.
+func (b *batch) single() *taken {
+	var only *taken
+	for _, t := range b.files {
+		if t.DuplicateOf != nil {
+			continue
+		}
+		if only != nil || t.Bytes < b.opt.directBytes {
+			return nil
+		}
+		only = t
+	}
+	return only
+}
+
+// orderless tells whether no expression can depend on a row's number: the direct way knows it only after writing.
+func (b *batch) orderless() bool {
+	for _, s := range b.plan.Streams {
+		list := append([]profile.ColumnPlan{}, s.Columns...)
+		if s.Event != nil {
+			list = append(list, *s.Event)
+		}
+		if s.BusinessDate != nil {
+			list = append(list, *s.BusinessDate)
+		}
+		texts := []string{s.Version}
+		for _, c := range list {
+			if c.Auto {
+				return false
+			}
+			texts = append(texts, c.SQL)
+		}
+		for _, text := range texts {
+			text = strings.ToLower(text)
+			for _, word := range []string{"over", "select", "_r", "_f", "_a", "random", "uuid"} {
+				if strings.Contains(text, word) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// stageDirect writes every stream straight from the delivered file.
+func (b *batch) stageDirect(ctx context.Context, t *taken, proven *profile.Plain) error {
+	conn, err := b.opt.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // only gives the connection back
+	columns := make([]string, 0, len(proven.Columns))
+	for _, c := range proven.Columns {
+		columns = append(columns, warehouse.Literal(c.Name)+": "+warehouse.Literal(c.Type))
+	}
+	newLine, strict := `\n`, true
+	if proven.CRLF {
+		newLine, strict = `\r\n`, false // strict finds no record behind \r\n when quotes are off
+	}
+	view := fmt.Sprintf(`CREATE OR REPLACE TEMP VIEW record AS SELECT CAST(%d AS INTEGER) AS _f, CAST(0 AS BIGINT) AS _r, %s
+FROM read_csv(%s, delim = %s, quote = '', escape = '', comment = '', header = true, auto_detect = false, nullstr = '', new_line = '%s', strict_mode = %t, columns = {%s})`,
+		t.No, strings.Join(proven.Select, ", "), warehouse.Literal(t.path), warehouse.Literal(t.Delimiter), newLine, strict, strings.Join(columns, ", "))
+	if err := conn.Exec(ctx, view); err != nil {
+		return err
+	}
+	defer func() {
+		_ = conn.Exec(context.WithoutCancel(ctx), "DROP VIEW IF EXISTS record") // temporary
+	}()
+	b.body.Staged = nil
+	for _, s := range b.plan.Streams {
+		if err := b.stageStreamDirect(ctx, conn, s, t.outcome.Accepted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errDirect says that the direct way did not give what the proof promised.
+var errDirect = errors.New("direct copy differs from its proof")
+
+// stageStreamDirect writes one stream. The engine would number rows on one core only, so it writes a constant and the
+// numbers are put into the finished file: it writes rows in the order of the file.
+func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s profile.StreamPlan, want int64) error {
+	query, err := b.query(s)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(b.dir, s.Stream.Name+".parquet")
+	ids := make([]string, 0, len(s.Stream.All()))
+	for i, c := range s.Stream.All() {
+		ids = append(ids, fmt.Sprintf("%s: %d", warehouse.Literal(c.Name), i+1))
+	}
+	if err := conn.Exec(ctx, fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %d, DICTIONARY_SIZE_LIMIT %d, FIELD_IDS {%s})",
+		query, warehouse.Literal(path), warehouse.DefaultRowGroupSize, dictionarySize, strings.Join(ids, ", "))); err != nil {
+		return err
+	}
+	done, err := numberRows(path, "source_row")
+	if err != nil {
+		return err
+	}
+	// Numbering is checked by reading it back: each number must be the row's place.
+	found, err := conn.Text(ctx, "SELECT count(*), count(*) FILTER (source_row IS DISTINCT FROM file_row_number + 1) FROM read_parquet("+warehouse.Literal(path)+", file_row_number = true)")
+	if err != nil {
+		return err
+	}
+	if done.rows != want || found[0][0] != fmt.Sprint(want) || found[0][1] != "0" {
+		return fmt.Errorf("%w: %d records, %d rows, read back %v", errDirect, want, done.rows, found)
+	}
+	key := lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+done.sha[:12])
+	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.sha, Bytes: done.bytes, Rows: done.rows}}
+	if err := describeStaged(ctx, conn, path, s.Stream, &staged); err != nil {
+		return err
+	}
+	if err := b.put(ctx, key, path, done.sha); err != nil {
+		return err
+	}
+	b.body.Staged = append(b.body.Staged, staged)
+	return nil
+}
+
+// dictionarySize is the number of distinct values of a row group up to which a column gets a dictionary: building a
+// larger one costs more than it saves.
+const dictionarySize = 2000

@@ -1,0 +1,360 @@
+package profile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Plain is a CSV file that was proven to need no normalising: every cell that is used is already written the way
+// Convert would write it, so that the SQL engine may read the file itself and get the same values.
+type Plain struct {
+	Outcome Outcome
+	Columns []SlotColumn // of the file, in order
+	Select  []string     // the slots and the attributes over Columns
+	CRLF    bool
+}
+
+// ProvePlain reads a file once and gives the proof, or nil when the file or the profile needs Convert. Whatever is
+// wrong with a file is for Convert to tell.
+func (p *Plan) ProvePlain(ctx context.Context, f File) (*Plain, error) {
+	if !p.mayBePlain() {
+		return nil, nil
+	}
+	src, layout, at, err := p.open(f, p.Profile.Encoding)
+	var refused *RefusedFile
+	var invalid *invalidBytes
+	if errors.As(err, &refused) || errors.As(err, &invalid) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := src.Close(); err != nil {
+		return nil, err
+	}
+	if layout.Format != "csv" || layout.Encoding != encUTF8 || layout.HeaderLine != 1 || len(layout.Header) < 2 {
+		return nil, nil
+	}
+	proof := &proof{binding: p.bind(layout.Header, at, true, f.Captures, decision{decimal: '.'}), delimiter: layout.Delimiter[0]}
+	if !proof.plan() {
+		return nil, nil
+	}
+	if ok, err := proof.read(ctx, f.Path); !ok || err != nil {
+		return nil, err
+	}
+	if d, why := p.decide(proof.evidence); why != nil || d.decimal != '.' {
+		return nil, nil
+	}
+	outcome := Outcome{Layout: layout, Read: proof.records, Accepted: proof.records, Evidence: proof.evidence}
+	columns, list := proof.sql()
+	return &Plain{Outcome: outcome, Columns: columns, Select: list, CRLF: proof.crlf}, nil
+}
+
+// mayBePlain tells whether the profile leaves anything to prove.
+func (p *Plan) mayBePlain() bool {
+	o := p.Profile
+	if o.Format != "auto" && o.Format != "csv" || o.Numbers.Decimal == "," || len(o.Nulls)+len(o.Fill.Columns)+len(o.Header.Names) > 0 {
+		return false
+	}
+	for _, s := range p.slots {
+		if s.kind == hashSlot || len(s.columns) != 1 || s.columns[0] == "$part" {
+			return false
+		}
+	}
+	return true
+}
+
+// demand is what one cell must be for one purpose.
+type demand struct {
+	kind          slotKind
+	digits, scale int
+	required      bool
+}
+
+// proof checks the cells of a file.
+type proof struct {
+	*binding
+	delimiter byte
+	demands   [][]demand // by cell
+	attribute []bool     // by cell
+	crlf      bool
+
+	mu       sync.Mutex
+	records  int64
+	evidence Evidence
+	gaps     []bool // by cell: an attribute that is empty somewhere
+}
+
+// plan lists what each cell must be; false when a slot cannot be proven.
+func (p *proof) plan() bool {
+	p.demands = make([][]demand, len(p.header))
+	p.attribute, p.gaps = make([]bool, len(p.header)), make([]bool, len(p.header))
+	for _, s := range p.slots {
+		if s.isFixed {
+			if (s.kind != textSlot && s.kind != idSlot) || plainText(s.fixed[0], s.kind) != nil || len(s.fixed[0]) == 0 {
+				return false
+			}
+			continue
+		}
+		at := s.at[0]
+		if at < 0 {
+			if s.required != "" {
+				return false
+			}
+			continue
+		}
+		d := demand{kind: s.kind, digits: s.digits, scale: s.scale, required: s.required != ""}
+		if s.kind == intSlot {
+			d.digits = 18
+			if s.typ == "INTEGER" {
+				d.digits = 9
+			}
+		}
+		p.demands[at] = append(p.demands[at], d)
+	}
+	for _, a := range p.attrs {
+		p.attribute[a.at] = true
+	}
+	return true
+}
+
+var errNotPlain = errors.New("not plain")
+
+// plainText tells whether a text is kept as it is.
+func plainText(cell []byte, kind slotKind) error {
+	if len(trim(cell)) != len(cell) || cell[0] == '\'' || kind == idSlot && looksScientific(cell) {
+		return errNotPlain
+	}
+	return nil
+}
+
+// check tells whether a cell is what a purpose demands.
+func (d demand) check(cell []byte, e *Evidence) bool {
+	if len(cell) == 0 {
+		return !d.required
+	}
+	switch d.kind {
+	case textSlot, idSlot:
+		return plainText(cell, d.kind) == nil
+	case numberSlot:
+		return plainNumber(cell, d.digits, d.scale)
+	case intSlot:
+		return len(cell) <= d.digits && plainNumber(cell, d.digits, 0) // a point leaves no digit behind it
+	case daySlot, timeSlot:
+		m, ok := plainDate(cell)
+		e.year(m.year)
+		return ok && (d.kind == timeSlot || len(cell) == 10)
+	case boolSlot:
+		return string(cell) == "true" || string(cell) == "false"
+	}
+	return false
+}
+
+// read checks the whole file on all cores.
+func (p *proof) read(ctx context.Context, path string) (ok bool, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	eg, ctx := errgroup.WithContext(ctx)
+	todo := make(chan []byte, 1)
+	free := sync.Pool{New: func() any { return make([]byte, 0, chunkBytes+chunkBytes/4) }}
+	for range runtime.GOMAXPROCS(0) {
+		eg.Go(func() error {
+			w := &worker{binding: p.binding}
+			for chunk := range todo {
+				if err := p.chunk(w, chunk); err != nil {
+					return err
+				}
+				free.Put(chunk[:0]) //nolint:staticcheck // one header a mebibyte
+			}
+			return nil
+		})
+	}
+	eg.Go(func() error {
+		defer close(todo)
+		return p.cut(file, func() []byte { return free.Get().([]byte) }, func(chunk []byte) error {
+			select {
+			case todo <- chunk:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
+	})
+	err = eg.Wait()
+	if errors.Is(err, errNotPlain) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// cut reads the file in pieces of whole lines behind the header, which must be the one that the layout has.
+func (p *proof) cut(file io.Reader, buffer func() []byte, emit func([]byte) error) error {
+	var rest []byte
+	first := true
+	for {
+		chunk := append(buffer(), rest...)
+		n, err := io.ReadFull(file, chunk[len(chunk):chunkBytes])
+		chunk = chunk[:len(chunk)+n]
+		ended := err == io.EOF || err == io.ErrUnexpectedEOF
+		if err != nil && !ended {
+			return err
+		}
+		end := bytes.LastIndexByte(chunk, '\n') + 1
+		if ended {
+			end = len(chunk)
+		} else if end == 0 {
+			return errNotPlain // a line longer than a chunk
+		}
+		rest = append(rest[:0], chunk[end:]...)
+		chunk = chunk[:end]
+		if first {
+			first = false
+			if chunk, err = p.headerLine(chunk); err != nil {
+				return err
+			}
+		}
+		if len(chunk) > 0 {
+			if err := emit(chunk); err != nil {
+				return err
+			}
+		}
+		if ended {
+			return nil
+		}
+	}
+}
+
+// headerLine takes the header off the first chunk.
+func (p *proof) headerLine(chunk []byte) ([]byte, error) {
+	chunk = bytes.TrimPrefix(chunk, []byte("\ufeff"))
+	line, rest, found := bytes.Cut(chunk, []byte{'\n'})
+	line, p.crlf = bytes.CutSuffix(line, []byte{'\r'})
+	if !found || len(rest) == 0 || bytes.IndexByte(line, '"') >= 0 || !utf8.Valid(line) {
+		return nil, errNotPlain
+	}
+	cells := strings.Split(string(line), string(p.delimiter))
+	for i := range cells {
+		cells[i] = string(trim([]byte(cells[i])))
+	}
+	if !slices.Equal(cells, p.header) {
+		return nil, errNotPlain
+	}
+	return rest, nil
+}
+
+// chunk checks the records of whole lines.
+func (p *proof) chunk(w *worker, data []byte) error {
+	if !utf8.Valid(data) || bytes.IndexByte(data, '"') >= 0 || bytes.IndexByte(data, 0) >= 0 ||
+		p.delimiter != '\t' && bytes.IndexByte(data, '\t') >= 0 || !p.crlf && bytes.IndexByte(data, '\r') >= 0 {
+		return errNotPlain
+	}
+	var evidence Evidence
+	gaps := make([]bool, len(p.header))
+	records := int64(0)
+	for len(data) > 0 {
+		line := data
+		i := bytes.IndexByte(data, '\n')
+		if i >= 0 {
+			line, data = data[:i], data[i+1:]
+		} else {
+			data = nil
+		}
+		if p.crlf {
+			n := len(line) - 1
+			if n >= 0 && line[n] == '\r' {
+				line = line[:n]
+			} else if i >= 0 {
+				return errNotPlain
+			}
+			if bytes.IndexByte(line, '\r') >= 0 {
+				return errNotPlain
+			}
+		}
+		if !p.record(w, line, gaps, &evidence) {
+			return errNotPlain
+		}
+		records++
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.records += records
+	p.evidence.merge(evidence)
+	for i, gap := range gaps {
+		p.gaps[i] = p.gaps[i] || gap
+	}
+	return nil
+}
+
+// record checks one line.
+func (p *proof) record(w *worker, line []byte, gaps []bool, e *Evidence) bool {
+	cells := w.cells[:0]
+	for {
+		i := bytes.IndexByte(line, p.delimiter)
+		if i < 0 {
+			cells = append(cells, line)
+			break
+		}
+		cells = append(cells, line[:i])
+		line = line[i+1:]
+	}
+	w.cells = cells
+	if len(cells) != len(p.header) || len(cells[0]) == 0 && blank(cells) {
+		return false
+	}
+	for i, cell := range cells {
+		for j := range p.demands[i] {
+			if !p.demands[i][j].check(cell, e) {
+				return false
+			}
+		}
+		if p.attribute[i] {
+			if len(cell) == 0 {
+				gaps[i] = true
+			} else if len(trim(cell)) != len(cell) || escaped(cell) {
+				return false
+			}
+		}
+	}
+	if len(p.rules[0])+len(p.rules[1]) > 0 {
+		for i := range cells {
+			cells[i] = trim(cells[i])
+		}
+		if w.matches(p.rules[0], cells) || w.matches(p.rules[1], cells) {
+			return false
+		}
+	}
+	return !looksTotal(cells)
+}
+
+// escaped tells a text that JSON writes differently.
+func escaped(cell []byte) bool {
+	for _, c := range cell {
+		if c < ' ' || c == '"' || c == '\\' {
+			return true
+		}
+	}
+	return false
+}
+
+// looksTotal tells a line whose first text is the word for a total, trimmed or not.
+func looksTotal(cells [][]byte) bool {
+	for _, c := range cells {
+		if c = trim(c); len(c) > 0 {
+			return len(c) <= 32 && mayBeTotal(c) && totalWords.Match(c)
+		}
+	}
+	return true // cells of white space only
+}
