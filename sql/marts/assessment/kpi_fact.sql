@@ -36,16 +36,22 @@ int_kpi_customer AS (SELECT * FROM {{ref "int_kpi_customer"}}),
 int_kpi_sku AS (SELECT * FROM {{ref "int_kpi_sku"}}),
 stg_target AS (SELECT * FROM {{ref "stg_target"}}),
 kpi AS (SELECT * FROM {{ref "assessment.kpi"}}),
+shown_day AS (                                      -- a week may begin in the quarter before
+  SELECT int_kpi_day.*
+  FROM int_kpi_day
+  CROSS JOIN (SELECT min(period_start) AS first_date FROM int_period) AS shown
+  WHERE int_kpi_day.business_date >= shown.first_date
+),
 scoped AS (                                         -- the same rows for the company, their channel and their location
-  SELECT int_kpi_day.*, 'company' AS scope_type, '' AS scope_id
-  FROM int_kpi_day
+  SELECT shown_day.*, 'company' AS scope_type, '' AS scope_id
+  FROM shown_day
   UNION ALL
-  SELECT int_kpi_day.*, 'channel' AS scope_type, channel AS scope_id
-  FROM int_kpi_day
+  SELECT shown_day.*, 'channel' AS scope_type, channel AS scope_id
+  FROM shown_day
   WHERE channel <> ''
   UNION ALL
-  SELECT int_kpi_day.*, 'location' AS scope_type, location_id AS scope_id
-  FROM int_kpi_day
+  SELECT shown_day.*, 'location' AS scope_type, location_id AS scope_id
+  FROM shown_day
   WHERE location_id <> ''
 ),
 scope_day AS (
@@ -151,20 +157,35 @@ base_period AS (                                    -- days and weeks compare wi
     END AS base_last
   FROM int_period
 ),
+base_day AS (                                       -- what a year before is compared with, which is net sales alone
+  SELECT business_date, 'company' AS scope_type, '' AS scope_id, sum(home_sale_net_amount) - sum(home_refund_net_amount) AS net_sales
+  FROM int_kpi_day
+  GROUP BY business_date
+  UNION ALL
+  SELECT business_date, 'channel' AS scope_type, channel AS scope_id, sum(home_sale_net_amount) - sum(home_refund_net_amount) AS net_sales
+  FROM int_kpi_day
+  WHERE channel <> ''
+  GROUP BY business_date, channel
+  UNION ALL
+  SELECT business_date, 'location' AS scope_type, location_id AS scope_id, sum(home_sale_net_amount) - sum(home_refund_net_amount) AS net_sales
+  FROM int_kpi_day
+  WHERE location_id <> ''
+  GROUP BY business_date, location_id
+),
 base AS (
   SELECT
     base_period.period_type,
     base_period.period_start,
-    scope_day.scope_type,
-    scope_day.scope_id,
-    sum(scope_day.home_sale_net_amount - scope_day.home_refund_net_amount) AS net_sales
-  FROM scope_day
+    base_day.scope_type,
+    base_day.scope_id,
+    sum(base_day.net_sales) AS net_sales
+  FROM base_day
   INNER JOIN base_period
-    ON scope_day.business_date >= base_period.base_start
-    AND scope_day.business_date <= base_period.base_last
+    ON base_day.business_date >= base_period.base_start
+    AND base_day.business_date <= base_period.base_last
   INNER JOIN data_start
     ON base_period.base_start >= data_start.business_date
-  GROUP BY base_period.period_type, base_period.period_start, scope_day.scope_type, scope_day.scope_id
+  GROUP BY base_period.period_type, base_period.period_start, base_day.scope_type, base_day.scope_id
 ),
 target AS (
   SELECT
