@@ -17,8 +17,10 @@ run: build ## simulate 90 days of a retailer, build the warehouse, write the doc
 test: ## every test that a change must pass
 	$(GO) test ./...
 
+golden: SHELL := /bin/bash
+golden: .SHELLFLAGS := -o pipefail -c
 golden: ## the public datasets end to end, one line per figure (needs the data folder, see docs/operations.md)
-	OMOFLOW_GOLDEN=1 $(GO) test ./cmd/omoflow -run '^TestGolden$$' -count=1 -v -timeout 30m | grep -E '^(golden|---|FAIL|ok|panic|    )' ; test $${PIPESTATUS[0]:-0} -eq 0
+	@OMOFLOW_GOLDEN=1 $(GO) test ./cmd/omoflow -run '^TestGolden$$' -count=1 -v -timeout 30m | grep --line-buffered -vE '^=== |ok +[0-9.]+s$$|^PASS$$'
 
 bench: ## speed as ratios to the bare engine, in one run
 	OMOFLOW_BENCH=1 $(GO) test ./cmd/omoflow -run '^TestBench' -count=1 -v -timeout 60m

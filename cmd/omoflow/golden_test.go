@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/omoflow/omoflow/internal/release"
@@ -52,17 +53,19 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(golden.Datasets, "identity") // people, not orders, stock or traffic
-	reached, all := 0, 0
+	var reached, all atomic.Int64
+	t.Cleanup(func() { // after the datasets, which run as many at a time as there are cores
+		fmt.Printf("golden: %d of %d\n", reached.Load(), all.Load())
+		if missing := all.Load() - reached.Load(); missing > 0 {
+			t.Errorf("%d figures differ", missing)
+		}
+	})
 	for _, name := range sortedKeys(golden.Datasets) {
-		figures := golden.Datasets[name]
 		t.Run(name, func(t *testing.T) {
-			all += len(figures)
-			reached += checkDataset(t, name, filepath.Join(shared, "data", name), figures)
+			t.Parallel()
+			all.Add(int64(len(golden.Datasets[name])))
+			reached.Add(int64(checkDataset(t, name, filepath.Join(shared, "data", name), golden.Datasets[name])))
 		})
-	}
-	fmt.Printf("golden: %d of %d\n", reached, all)
-	if reached < all {
-		t.Errorf("%d figures differ", all-reached)
 	}
 }
 
