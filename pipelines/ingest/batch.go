@@ -41,6 +41,7 @@ type batch struct {
 
 	notes     []Finding
 	unchecked bool // streams are written first and checked by their row counts
+	strict    bool // streams are written once: a cast that fails ends it, missing values are found in the finished file
 }
 
 // take makes one batch of deliveries and commits it. With replay the files are taken again, whatever is known of

@@ -31,12 +31,13 @@ func (b *batch) direct(ctx context.Context) (bool, error) {
 	t.Format, t.Encoding, t.Delimiter = t.outcome.Layout.Format, t.outcome.Layout.Encoding, t.outcome.Layout.Delimiter
 	t.HeaderLine, t.Header = t.outcome.Layout.HeaderLine, t.outcome.Layout.Header
 	b.count(t)
-	b.unchecked = true
+	b.strict = true
 	err = b.stageDirect(ctx, t, proven)
+	b.strict = false
 	if err == nil {
 		return true, nil
 	}
-	b.unchecked, b.body.Staged = false, nil
+	b.body.Staged = nil
 	t.outcome, t.Counts = profile.Outcome{}, lake.Counts{}
 	if k := fault.KindOf(err); k == fault.Exhausted || k == fault.Interrupted || ctx.Err() != nil {
 		return false, err
@@ -152,6 +153,9 @@ func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s p
 	if done.rows != want || found[0][0] != fmt.Sprint(want) || found[0][1] != "0" {
 		return fmt.Errorf("%w: %d records, %d rows, read back %v", errDirect, want, done.rows, found)
 	}
+	if err := findMissing(ctx, conn, path, s); err != nil {
+		return err
+	}
 	key := lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+done.sha[:12])
 	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.sha, Bytes: done.bytes, Rows: done.rows}}
 	if err := describeStaged(ctx, conn, path, s.Stream, &staged); err != nil {
@@ -162,6 +166,24 @@ func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s p
 	}
 	b.body.Staged = append(b.body.Staged, staged)
 	return nil
+}
+
+// findMissing looks into the footer for required values that an expression left empty.
+func findMissing(ctx context.Context, conn *warehouse.Conn, path string, s profile.StreamPlan) error {
+	var names []string
+	for _, c := range s.Columns {
+		if c.Column.Required && !c.Exact {
+			names = append(names, warehouse.Literal(c.Column.Name))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	n, err := conn.Count(ctx, "SELECT count(*) FROM parquet_metadata("+warehouse.Literal(path)+") WHERE path_in_schema IN ("+strings.Join(names, ", ")+") AND coalesce(stats_null_count, 1) > 0")
+	if err == nil && n > 0 {
+		return fmt.Errorf("%w: required values are missing", errDirect)
+	}
+	return err
 }
 
 // dictionarySize is the number of distinct values of a row group up to which a column gets a dictionary: building a

@@ -20,7 +20,7 @@ streams:
   order_line:
     event: at
     columns:
-      order_id: "= txt(store) || '-' || txt(receipt)"
+      order_id: "= nullif(txt(store), 'S9') || '-' || txt(receipt)"
       line_key: line
       line_no: line
       location_id: store
@@ -172,6 +172,7 @@ func TestEveryDeviationFallsBackToTheSameResult(t *testing.T) {
 		"ignored":           `S1,Page 1,1,2026-01-05,A,1,2,n,x,y`,
 		"too large":         `S1,R9,1,2026-01-05,A,1,123456789012345,n,x,y`,
 		"product too large": `S1,R9,1,2026-01-05,A,999999999999,99999999999999,n,x,y`,
+		"expression empty":  `S9,R9,1,2026-01-05,A,1,2,n,x,y`,
 		"not a number word": `S1,R9,1,2026-01-05,A,1,N/A,n,x,y`,
 		"grouped":           `S1,R9,1,2026-01-05,A,"1,000",2,n,x,y`,
 	} {

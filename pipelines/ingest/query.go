@@ -100,6 +100,8 @@ func (q *streamQuery) inner() string {
 			list = append(list, "("+c.SQL+") AS "+id)
 		case c.Exact:
 			list = append(list, c.SQL+" AS "+id)
+		case q.strict && c.Bad != "null":
+			list = append(list, "CAST(("+c.SQL+") AS "+c.Column.Type+") AS "+id)
 		default:
 			list = append(list, tryCast(c)+" AS "+id)
 		}
@@ -279,6 +281,9 @@ func (q *streamQuery) recordID() string {
 		default:
 			parts = append(parts, "coalesce(CAST("+warehouse.Identifier(key)+" AS VARCHAR), '')")
 		}
+	}
+	if q.strict { // one function call instead of one per part; nothing is null
+		return "concat(" + strings.Join(parts, ", '|', ") + ")"
 	}
 	return strings.Join(parts, " || '|' || ")
 }

@@ -56,14 +56,14 @@ func (p *proof) attributesSQL() string {
 	before := "{"
 	for _, a := range p.attrs {
 		if gap {
-			parts = append(parts, "coalesce("+text(","+string(a.prefix)+`"`)+" || "+cellName(a.at)+` || '"', '')`)
+			parts = append(parts, "CASE WHEN "+cellName(a.at)+" IS NULL THEN '' ELSE concat("+text(","+string(a.prefix)+`"`)+", "+cellName(a.at)+`, '"') END`)
 			continue
 		}
 		parts = append(parts, text(before+string(a.prefix)+`"`), cellName(a.at))
 		before = `",`
 	}
 	if gap {
-		return "nullif('{' || substr(" + strings.Join(parts, " || ") + ", 2) || '}', '{}')"
+		return "nullif('{' || substr(concat(" + strings.Join(parts, ", ") + "), 2) || '}', '{}')"
 	}
-	return strings.Join(append(parts, `'"}'`), " || ")
+	return "concat(" + strings.Join(append(parts, `'"}'`), ", ") + ")"
 }
