@@ -180,7 +180,7 @@ func (b *build) close(ctx context.Context) {
 			_ = conn.Close() // it goes back to the pool
 		}
 	}
-	_ = b.share(ctx, 1) // only speed
+	_ = b.use(ctx, b.threads) // only speed
 	for name := range b.system {
 		_ = b.DB.Exec(ctx, "DROP TABLE IF EXISTS "+systemTable(name)) // small
 	}
@@ -192,13 +192,33 @@ func (b *build) close(ctx context.Context) {
 // share divides the engine's threads between n statements at a time: each runs on a thread of its own, and those beyond help
 // all of them. More threads than cores would wait for each other, which costs a third more processor time.
 func (b *build) share(ctx context.Context, n int) error {
-	want := max(1, b.threads-min(n, b.Workers)+1)
-	if want == b.using || b.threads == 0 {
+	return b.use(ctx, max(1, b.threads-min(n, b.Workers)+1))
+}
+
+func (b *build) use(ctx context.Context, threads int) error {
+	if threads == b.using || b.threads == 0 {
 		return nil
 	}
-	b.using = want
-	return b.DB.Exec(ctx, fmt.Sprintf("SET threads = %d", want))
+	b.using = threads
+	return b.DB.Exec(ctx, fmt.Sprintf("SET threads = %d", threads))
 }
+
+// shareFor divides the threads for tasks that are about to run. Few bytes are read faster by one thread than shared out.
+func (b *build) shareFor(ctx context.Context, tasks ...*task) error {
+	var bytes int64
+	for _, t := range tasks {
+		for _, s := range t.seen {
+			bytes += s.bytes
+		}
+	}
+	if bytes < fewBytes {
+		return b.use(ctx, 1)
+	}
+	return b.share(ctx, len(tasks))
+}
+
+// fewBytes is what one thread reads and computes in some tenths of a second.
+const fewBytes = 8 << 20
 
 // tidy drops the temporary views and tables of a connection, which would outlive the build in the pool.
 func tidy(ctx context.Context, conn *warehouse.Conn) {

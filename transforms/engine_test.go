@@ -252,7 +252,7 @@ func TestOnlyWhatChangedIsBuilt(t *testing.T) {
 	}
 	s.deliver("a", "b2", []order{{"o7", "S3", "c4", "4.00", "2026-05-01", 0}})
 	_, done = s.publish()
-	for table, want := range map[string][2]int{"stg_order": {1, 3}, "sales.day": {1, 3}, "sales.balance": {1, 4}, "customer.spend": {1, 15}, "stg_order_undated": {0, 1}} {
+	for table, want := range map[string][2]int{"stg_order": {1, 3}, "sales.day": {1, 3}, "sales.recent": {1, 3}, "sales.balance": {1, 4}, "customer.spend": {1, 15}, "stg_order_undated": {0, 1}} {
 		if p := done[table]; p.Built != want[0] || p.Reused != want[1] {
 			t.Errorf("a new day: %s built %d, reused %d, want %v", table, p.Built, p.Reused, want)
 		}

@@ -131,7 +131,7 @@ func (b *build) each(ctx context.Context, m *Model, old release.Manifest, names 
 	}
 	b.countUses(tasks)
 	b.tasks = len(tasks)
-	if err := b.share(ctx, len(tasks)); err != nil {
+	if err := b.shareFor(ctx, tasks...); err != nil {
 		return nil, nil, err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -176,9 +176,6 @@ func (b *build) chain(ctx context.Context, m *Model, old release.Manifest, names
 	defer func() { b.conns <- w }()
 	var parts []release.Partition
 	described := false
-	if err := b.share(ctx, 1); err != nil {
-		return nil, nil, err
-	}
 	for _, name := range names {
 		b.manifests[m.Name] = release.Manifest{Table: m.Name, Columns: columns, Partitions: parts}
 		t, part, err := b.plan(ctx, w, m, name, old)
@@ -191,6 +188,9 @@ func (b *build) chain(ctx context.Context, m *Model, old release.Manifest, names
 					return nil, nil, err
 				}
 				described = true
+			}
+			if err := b.shareFor(ctx, t); err != nil {
+				return nil, nil, err
 			}
 			if part, err = b.run(ctx, w, t, columns); err != nil {
 				return nil, nil, err
@@ -227,7 +227,7 @@ func (b *build) whole(ctx context.Context, m *Model, old release.Manifest) ([]re
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := b.share(ctx, 1); err != nil {
+	if err := b.shareFor(ctx, t); err != nil {
 		return nil, nil, err
 	}
 	query, err := b.show(ctx, w, t)

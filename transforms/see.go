@@ -18,6 +18,7 @@ import (
 // seen is what one partition of a model sees of one input: a hash of exactly those rows, and how to read them.
 type seen struct {
 	digest string
+	bytes  int64 // of the files that hold the rows
 	from   func(ctx context.Context, w warehouse.Session) (string, error)
 }
 
@@ -134,8 +135,12 @@ func stagedSpan(m *Model, part string, input Input) (span, error) {
 
 // bucketed narrows a key(col) input to the partition's bucket: the rows by a condition, the digest to the bucket's own.
 func (b *build) bucketed(ctx context.Context, w warehouse.Session, m *Model, part string, input Input, whole string, files []lake.Object, from func(context.Context, warehouse.Session) (string, error)) (seen, error) {
+	var bytes int64
+	for _, f := range files {
+		bytes += f.Bytes
+	}
 	if input.Kind != Key {
-		return seen{digest: whole, from: from}, nil
+		return seen{digest: whole, bytes: bytes, from: from}, nil
 	}
 	parts := []string{"key", input.Col}
 	if files == nil {
@@ -154,7 +159,7 @@ func (b *build) bucketed(ctx context.Context, w warehouse.Session, m *Model, par
 		parts = append(parts, whole) // which files count and their order is part of what is seen
 	}
 	condition := bucketOf(warehouse.Identifier(input.Col), m.Part.Depth) + " = " + warehouse.Literal(part)
-	return seen{digest: digest(parts...), from: func(ctx context.Context, w warehouse.Session) (string, error) {
+	return seen{digest: digest(parts...), bytes: bytes, from: func(ctx context.Context, w warehouse.Session) (string, error) {
 		if b.tasks >= splitUses {
 			return b.keySplit(ctx, w, m, part, input, from)
 		}
