@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -194,6 +195,12 @@ func benchReplay(dir, order string) error {
 
 const replayWorkers = 2
 
+// readsAny tells whether a statement reads a file that one of the others writes: partitions that follow one another.
+func readsAny(s transforms.Statement, others []transforms.Statement) bool {
+	before := strings.Join(s.Before, " ")
+	return slices.ContainsFunc(others, func(o transforms.Statement) bool { return strings.Contains(before, o.Path) })
+}
+
 var finalOrder = regexp.MustCompile(`(?s)\nORDER BY\n[^()]*$`)
 
 func replayAll(ctx context.Context, db *warehouse.DB, list []transforms.Statement, dir string, ordered bool) error {
@@ -208,7 +215,7 @@ func replayAll(ctx context.Context, db *warehouse.DB, list []transforms.Statemen
 	scratch := regexp.MustCompile(regexp.QuoteMeta(filepath.Dir(list[0].Path)))
 	for len(list) > 0 {
 		same := 1
-		for same < len(list) && list[0].Query != "" && list[same].Table == list[0].Table {
+		for same < len(list) && list[0].Query != "" && list[same].Table == list[0].Table && !readsAny(list[same], list[:same]) {
 			same++
 		}
 		threads := max(1, 2-min(same, replayWorkers)+1)
