@@ -300,7 +300,7 @@ func pack(whole *zstd.Encoder, from, to string) (sha string, size int64, err err
 		}
 		return hex.EncodeToString(h.Sum(nil)), counted.n, nil
 	}
-	z, err := zstd.NewWriter(counted, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
+	z, err := zstd.NewWriter(counted, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<17))
 	if err != nil {
 		return "", 0, err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/retail"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
@@ -133,15 +136,18 @@ func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s p
 		return err
 	}
 	path := filepath.Join(b.dir, s.Stream.Name+".parquet")
-	ids := make([]string, 0, len(s.Stream.All()))
-	for i, c := range s.Stream.All() {
-		ids = append(ids, fmt.Sprintf("%s: %d", warehouse.Literal(c.Name), i+1))
-	}
-	if err := conn.Exec(ctx, fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %d, DICTIONARY_SIZE_LIMIT %d, FIELD_IDS {%s})",
-		query, warehouse.Literal(path), warehouse.DefaultRowGroupSize, dictionarySize, strings.Join(ids, ", "))); err != nil {
+	model := filepath.Join(b.dir, s.Stream.Name+"-model.parquet")
+	if err := copyDirect(ctx, conn, "SELECT * FROM (\n"+query+"\n) LIMIT 1", model, s); err != nil {
 		return err
 	}
-	done, err := numberRows(path, "source_row")
+	c, list, err := b.complete(ctx, conn, model, s)
+	if err != nil {
+		return err
+	}
+	if err := copyDirect(ctx, conn, "SELECT "+strings.Join(list, ", ")+" FROM (\n"+query+"\n)", path, s, list...); err != nil {
+		return err
+	}
+	done, err := numberRows(path, "source_row", c)
 	if err != nil {
 		return err
 	}
@@ -166,6 +172,66 @@ func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s p
 	}
 	b.body.Staged = append(b.body.Staged, staged)
 	return nil
+}
+
+// copyDirect writes the named columns of a stream, all when none is named.
+func copyDirect(ctx context.Context, conn *warehouse.Conn, query, path string, s profile.StreamPlan, list ...string) error {
+	var ids []string
+	for i, c := range s.Stream.All() {
+		if len(list) == 0 || slices.Contains(list, warehouse.Identifier(c.Name)) {
+			ids = append(ids, fmt.Sprintf("%s: %d", warehouse.Literal(c.Name), i+1))
+		}
+	}
+	return conn.Exec(ctx, fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %d, DICTIONARY_SIZE_LIMIT %d, FIELD_IDS {%s})",
+		query, warehouse.Literal(path), warehouse.DefaultRowGroupSize, dictionarySize, strings.Join(ids, ", ")))
+}
+
+// complete finds the columns that have one value, and lists the others.
+func (b *batch) complete(ctx context.Context, conn *warehouse.Conn, model string, s profile.StreamPlan) (*completer, []string, error) {
+	file, err := os.Open(model)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	c := &completer{constants: map[string]constant{}}
+	if c.template, _, err = readFooter(file); err != nil {
+		return nil, nil, err
+	}
+	var list []string
+	for _, column := range s.Stream.All() {
+		own, filled := s.Column(column.Name)
+		_, ofStream := ownColumn(s.Stream, column.Name)
+		switch {
+		case column.Name == "source" || column.Name == "batch" || column.Name == "source_version" && s.Version == "",
+			filled && own.Exact && own.Slot == "" && !own.Auto && column.Type == "VARCHAR":
+			rows, err := conn.Query(ctx, "SELECT "+warehouse.Identifier(column.Name)+" FROM read_parquet("+warehouse.Literal(model)+")")
+			if err != nil {
+				return nil, nil, err
+			}
+			if !rows.Next() || rows.Null(0) {
+				return nil, nil, errors.Join(errDirect, rows.Close())
+			}
+			c.constants[column.Name] = constant{value: []byte(rows.Text()[0]), text: true}
+			if err := rows.Close(); err != nil {
+				return nil, nil, err
+			}
+		case ofStream && !filled:
+			c.constants[column.Name] = constant{null: true}
+		default:
+			list = append(list, warehouse.Identifier(column.Name))
+		}
+	}
+	return c, list, nil
+}
+
+// ownColumn finds a column that is the stream's own.
+func ownColumn(s retail.Stream, name string) (retail.Column, bool) {
+	for _, c := range s.Columns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return retail.Column{}, false
 }
 
 // findMissing looks into the footer for required values that an expression left empty.

@@ -219,6 +219,15 @@ func TestNumberedRowsAreFoundByTheirNumber(t *testing.T) {
 			t.Errorf("locate %d: %+v %v", row, where, err)
 		}
 	}
+	for condition, want := range map[string]string{
+		"channel = 'store'": "150000", "channel = 'online'": "0", "channel IS NULL": "0", "line_kind IS NULL": "150000", "line_kind = 'x'": "0", "tax_rate IS NOT NULL": "0",
+		"source = 'tills' AND source_version = '' AND currency_code = 'CNY'": "150000", "source_row BETWEEN 100000 AND 130000": "30001", "is_gift IS NULL AND file_no = 0": "150000",
+	} {
+		got, err := s.opt.DB.Text(context.Background(), "SELECT count(*), count(DISTINCT channel) FROM read_parquet("+warehouse.Literal(path)+") WHERE "+condition)
+		if err != nil || got[0][0] != want {
+			t.Errorf("%s: %v %v, not %s", condition, got, err, want)
+		}
+	}
 	var bytes [2]string
 	for i := range bytes {
 		again := newShop(t, plainProfile)

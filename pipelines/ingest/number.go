@@ -33,8 +33,9 @@ type written struct {
 }
 
 // numberRows replaces an optional BIGINT column of a Parquet file by the number of each row, from 1: for every row
-// group it appends one page and a new footer that names it. The engine numbers rows on one core only.
-func numberRows(path, column string) (done written, err error) {
+// group it appends one page and a new footer that names it. The engine numbers rows on one core only. Columns with one
+// value are added on the way.
+func numberRows(path, column string, c *completer) (done written, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return done, err
@@ -43,6 +44,9 @@ func numberRows(path, column string) (done written, err error) {
 	footer, end, err := readFooter(file)
 	if err != nil {
 		return done, fmt.Errorf("number rows of %s: %w", path, err)
+	}
+	if !c.schema(&footer) {
+		return done, errThrift
 	}
 	var pages bytes.Buffer
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
@@ -58,6 +62,9 @@ func numberRows(path, column string) (done written, err error) {
 		}
 		if err := numberGroup(group, column, done.rows+1, rows.number, end+int64(pages.Len()), &pages, z); err != nil {
 			return done, fmt.Errorf("number rows of %s: %w", path, err)
+		}
+		if !c.group(group, end, &pages, z) {
+			return done, errThrift
 		}
 		done.rows += rows.number
 	}
@@ -128,7 +135,7 @@ func numberGroup(group *thriftValue, column string, first, rows, at int64, pages
 	meta := chunk.field(chunkMeta)
 	loose := numbersFrom(first, rows)
 	packed := z.EncodeAll(loose, nil)
-	head := pageHeader(rows, len(loose), len(packed))
+	head := pageHeader(rows, encodingDeltas, len(loose), len(packed))
 	before := pages.Len()
 	pages.Write(head)
 	pages.Write(packed)
@@ -193,9 +200,9 @@ func bounds(low, high int64) thriftValue {
 }
 
 // pageHeader writes the header of a data page of version 1.
-func pageHeader(rows int64, loose, packed int) []byte {
+func pageHeader(rows, encoding int64, loose, packed int) []byte {
 	data := thriftValue{kind: thriftStruct, fields: []thriftField{
-		{1, thriftNumber(5, rows)}, {2, thriftNumber(5, encodingDeltas)}, {3, thriftNumber(5, encodingRLE)}, {4, thriftNumber(5, encodingRLE)},
+		{1, thriftNumber(5, rows)}, {2, thriftNumber(5, encoding)}, {3, thriftNumber(5, encodingRLE)}, {4, thriftNumber(5, encodingRLE)},
 	}}
 	return thriftValue{kind: thriftStruct, fields: []thriftField{
 		{1, thriftNumber(5, 0)}, {2, thriftNumber(5, int64(loose))}, {3, thriftNumber(5, int64(packed))}, {5, data},
