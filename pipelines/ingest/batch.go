@@ -169,7 +169,7 @@ func (b *batch) tooMany(t *taken) bool {
 	why := ""
 	for _, r := range t.refusals {
 		if r.Kind == "row" {
-			why = fmt.Sprintf("; first in line %d: %s %s", r.Line, r.Column, r.Message)
+			why = "; first in " + place(r) + ": " + r.Message
 			break
 		}
 	}
@@ -341,7 +341,15 @@ func (b *batch) report(r *Result) {
 			r.Findings = append(r.Findings, Finding{b.Source, b.Name, t.Name, "refused_file", t.Reason, t.Counts.Read})
 		case t.Counts.Quarantined > 0:
 			first := t.refusals[0]
-			r.Findings = append(r.Findings, Finding{b.Source, b.Name, t.Name, first.Code, fmt.Sprintf("line %d, column %s: %s", first.Line, first.Column, first.Message), t.Counts.Quarantined})
+			r.Findings = append(r.Findings, Finding{b.Source, b.Name, t.Name, first.Code, place(first) + ": " + first.Message, t.Counts.Quarantined})
 		}
 	}
+}
+
+// place tells where a refused record stands in its file.
+func place(r profile.Refusal) string {
+	if r.Column == "" {
+		return fmt.Sprintf("line %d", r.Line)
+	}
+	return fmt.Sprintf("line %d, column %s", r.Line, r.Column)
 }
