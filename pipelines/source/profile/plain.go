@@ -99,6 +99,7 @@ type proof struct {
 func (p *proof) plan() bool {
 	p.demands = make([][]demand, len(p.header))
 	p.attribute, p.gaps = make([]bool, len(p.header)), make([]bool, len(p.header))
+	p.narrow()
 	for _, s := range p.slots {
 		if s.isFixed {
 			if (s.kind != textSlot && s.kind != idSlot) || plainText(s.fixed[0], s.kind) != nil || len(s.fixed[0]) == 0 {
@@ -126,6 +127,16 @@ func (p *proof) plan() bool {
 		p.attribute[a.at] = true
 	}
 	return true
+}
+
+// narrow gives the numbers of expressions a type of the same scale that the engine computes in 64 bits, an order of magnitude
+// faster. A file with a larger number is not proven; a sum that leaves the type fails, and the copy with it.
+func (p *proof) narrow() {
+	for i := range p.slots {
+		if p.slots[i].typ == "DECIMAL(38,6)" {
+			p.slots[i].typ, p.slots[i].digits = "DECIMAL(18,6)", 11
+		}
+	}
 }
 
 var errNotPlain = errors.New("not plain")
