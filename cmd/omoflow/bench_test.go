@@ -66,6 +66,8 @@ streams:
       unit_price: price
       discount_amount: discount
       tax_amount: tax
+      net_amount: = num(amount) - num(tax)
+      associate_id: cashier
 `
 
 func benchProject(t *testing.T) string {
