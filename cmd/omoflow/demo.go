@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -101,6 +102,9 @@ func (a *app) demo(ctx context.Context, dir string, f demoFlags) error {
 			return err
 		}
 	}
+	if err := step("write the truth", func() error { return writeTruth(dir, options) }); err != nil {
+		return err
+	}
 	err := step("documents and finance export", func() error { return a.demoDocuments(ctx, &summary) })
 	if err != nil {
 		return err
@@ -115,6 +119,19 @@ func (a *app) demo(ctx context.Context, dir string, f demoFlags) error {
 		a.printDemo(summary)
 		return nil
 	})
+}
+
+// writeTruth keeps what the simulation knows beside the project, for people to compare with; nothing reads it.
+func writeTruth(dir string, options world.Options) error {
+	truth, err := world.TruthOf(options)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := truth.WriteJSON(&text); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, "truth.json"), text.Bytes())
 }
 
 // demoDocuments renders both documents of the last period and the finance export of its month.
@@ -150,6 +167,7 @@ func (a *app) printDemo(summary demoSummary) {
 		}
 	}
 	rows = append(rows, []string{"finance export", summary.Export + string(filepath.Separator)})
+	rows = append(rows, []string{"what the simulation knows", filepath.Join(summary.Dir, "truth.json")})
 	a.table([]string{"document", "where"}, rows)
 	var parts []string
 	for _, step := range summary.Seconds {

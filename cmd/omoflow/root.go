@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -164,15 +163,4 @@ func toRow(cells []string) table.Row {
 		row[i] = cell
 	}
 	return row
-}
-
-// joined turns several errors into one; the first keeps its kind.
-func joined(errs []error) error {
-	switch len(errs) {
-	case 0:
-		return nil
-	case 1:
-		return errs[0]
-	}
-	return errors.Join(errs...)
 }

@@ -5,7 +5,6 @@
 package lake
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -96,16 +95,3 @@ func (l *Lake) DecisionLog() *journal.Log { return l.log("decision") }
 
 // AuditLog is the log of who saw and did what.
 func (l *Lake) AuditLog() *journal.Log { return l.log("audit") }
-
-// PutJSON stores v as indented JSON when the key is free. It serves objects beside the journal.
-func PutJSON(ctx context.Context, b objstore.Bucket, key string, v any) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encode %s: %w", key, err)
-	}
-	_, err := objstore.PutOrSame(ctx, b, key, objstore.Bytes(buf.Bytes()), objstore.PutOptions{})
-	return err
-}

@@ -99,7 +99,7 @@ type Truth struct {
 	Pending    []string // files of these days that have not arrived yet
 }
 
-// WriteJSON writes the truth, one record a line.
+// WriteJSON writes the truth as indented JSON.
 func (t Truth) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
