@@ -71,4 +71,4 @@ SELECT
   reason
 FROM compared
 WHERE whole_amount <> part_amount
-ORDER BY kpi_id, period_type, period_start, reason
+ORDER BY kpi_id NULLS LAST, period_type NULLS LAST, period_start NULLS LAST, reason NULLS LAST

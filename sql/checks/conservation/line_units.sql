@@ -35,4 +35,4 @@ SELECT
 FROM delivered_total
 FULL JOIN table_total
   ON delivered_total.source = table_total.source
-ORDER BY subject
+ORDER BY subject NULLS LAST

@@ -16,4 +16,4 @@ SELECT
   'more orders than visitors: the counter missed people, or counts another door' AS reason
 FROM conversion_day
 WHERE conversion_numerator > conversion_denominator
-ORDER BY business_date, channel, platform, location_id
+ORDER BY business_date NULLS LAST, channel NULLS LAST, platform NULLS LAST, location_id NULLS LAST

@@ -29,8 +29,8 @@ chained AS (
   SELECT
     business_date,
     opening_qty,
-    lag(closing_qty) OVER (ORDER BY business_date) AS before_qty,
-    lag(business_date) OVER (ORDER BY business_date) AS before_date
+    lag(closing_qty) OVER (ORDER BY business_date NULLS LAST) AS before_qty,
+    lag(business_date) OVER (ORDER BY business_date NULLS LAST) AS before_date
   FROM company
 ),
 final AS (
@@ -56,4 +56,4 @@ SELECT
   found_qty,
   reason
 FROM final
-ORDER BY location_id, sku, business_date
+ORDER BY location_id NULLS LAST, sku NULLS LAST, business_date NULLS LAST

@@ -29,4 +29,4 @@ FROM transfer
 CROSS JOIN int_data_end
 WHERE transfer.open_qty <> 0
   AND {{days_between "transfer.last_date" "int_data_end.last_date"}} > 10
-ORDER BY transfer.ref, transfer.sku
+ORDER BY transfer.ref NULLS LAST, transfer.sku NULLS LAST

@@ -30,4 +30,4 @@ SELECT
   'no rate to {{config "home_currency"}} within seven days: deliver fx_rate rows for this currency and day' AS reason
 FROM unrated
 GROUP BY currency_code, business_date
-ORDER BY currency_code, business_date
+ORDER BY currency_code NULLS LAST, business_date NULLS LAST

@@ -21,4 +21,4 @@ SELECT
   last_date,
   'delivered with business dates in two months: put the month into the key of the profile when receipt numbers restart, else replace the older file' AS reason
 FROM repeated
-ORDER BY order_key
+ORDER BY order_key NULLS LAST

@@ -33,4 +33,4 @@ FROM stated
 INNER JOIN line_total
   ON stated.order_key = line_total.order_key
 WHERE abs(stated.net_amount - line_total.net_amount) > 0.05
-ORDER BY stated.order_key
+ORDER BY stated.order_key NULLS LAST

@@ -22,4 +22,4 @@ SELECT
   'lines of one receipt stand in several files: if it was delivered again with a change, map line_key in the profile or deliver the correction under the old file name' AS reason
 FROM counted
 WHERE file_qty > 1
-ORDER BY order_key
+ORDER BY order_key NULLS LAST

@@ -25,4 +25,4 @@ INNER JOIN sales_order
   AND paid.currency_code = sales_order.currency_code
 WHERE sales_order.is_sale
   AND abs(sales_order.total_amount - paid.paid_amount) > 0.05
-ORDER BY sales_order.order_key
+ORDER BY sales_order.order_key NULLS LAST

@@ -25,4 +25,4 @@ INNER JOIN sales_order
   ON refunded.order_key = sales_order.order_key
   AND refunded.currency_code = sales_order.currency_code
 WHERE refunded.refunded_amount > sales_order.total_amount + 0.05
-ORDER BY sales_order.order_key
+ORDER BY sales_order.order_key NULLS LAST

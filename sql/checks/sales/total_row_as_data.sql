@@ -38,4 +38,4 @@ INNER JOIN suspect
   AND order_line.business_date = suspect.business_date
 WHERE order_line.gross_amount * 2 = suspect.gross_amount
   AND order_line.unit_qty * 2 = suspect.unit_qty
-ORDER BY order_line.order_key, order_line.line_key
+ORDER BY order_line.order_key NULLS LAST, order_line.line_key NULLS LAST

@@ -33,4 +33,4 @@ FROM counted
 LEFT JOIN int_currency
   ON counted.currency_code = int_currency.currency_code
 WHERE int_currency.currency_code IS NULL
-ORDER BY counted.currency_code, counted.table_name
+ORDER BY counted.currency_code NULLS LAST, counted.table_name NULLS LAST

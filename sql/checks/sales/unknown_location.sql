@@ -18,4 +18,4 @@ CROSS JOIN master
 WHERE NOT int_location_month.is_known
   AND master.location_qty > 0
 GROUP BY int_location_month.location_id
-ORDER BY int_location_month.location_id
+ORDER BY int_location_month.location_id NULLS LAST

@@ -19,4 +19,4 @@ CROSS JOIN master
 WHERE NOT int_line_product.is_known
   AND master.product_qty > 0
 GROUP BY int_line_product.source, int_line_product.article
-ORDER BY int_line_product.source, int_line_product.article
+ORDER BY int_line_product.source NULLS LAST, int_line_product.article NULLS LAST

@@ -73,7 +73,7 @@ file AS (
 ranked AS (
   SELECT
     file.*,
-    row_number() OVER (PARTITION BY source, feed, location_id, business_date ORDER BY batch_seq, batch, file_no) AS delivery_rank
+    row_number() OVER (PARTITION BY source, feed, location_id, business_date ORDER BY batch_seq NULLS LAST, batch NULLS LAST, file_no NULLS LAST) AS delivery_rank
   FROM file
 ),
 final AS (

@@ -105,7 +105,7 @@ ranked AS (
     rates.rate_date,
     row_number() OVER (
       PARTITION BY used.currency_code, used.business_date
-      ORDER BY rates.rate_date DESC
+      ORDER BY rates.rate_date DESC NULLS LAST
     ) AS age_rank
   FROM used
   INNER JOIN rates

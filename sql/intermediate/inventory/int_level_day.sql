@@ -46,7 +46,7 @@ conformed AS (
 ranked AS (
   SELECT
     conformed.*,
-    row_number() OVER (PARTITION BY location_id, sku, business_date ORDER BY as_of_at DESC, source, batch, file_no DESC, source_row DESC) AS level_rank
+    row_number() OVER (PARTITION BY location_id, sku, business_date ORDER BY as_of_at DESC NULLS LAST, source NULLS LAST, batch NULLS LAST, file_no DESC NULLS LAST, source_row DESC NULLS LAST) AS level_rank
   FROM conformed
   WHERE sku IS NOT NULL
 ),

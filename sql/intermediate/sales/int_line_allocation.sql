@@ -129,7 +129,7 @@ discount_floor AS (
     discount_weight.whole_amount,
     discount_weight.whole_unit,
     {{int_div "discount_weight.whole_unit * discount_weight.weight" "discount_total.weight_total"}} AS share_unit,
-    (discount_weight.whole_unit * discount_weight.weight) % discount_total.weight_total AS remainder
+    (discount_weight.whole_unit * discount_weight.weight) % nullif(discount_total.weight_total, 0) AS remainder
   FROM discount_weight
   INNER JOIN discount_total
     ON discount_weight.order_key = discount_total.order_key
@@ -143,7 +143,7 @@ discount_ranked AS (                                  -- largest remainder, ties
     whole_unit,
     share_unit,
     whole_unit - sum(share_unit) OVER (PARTITION BY order_key) AS left_unit,
-    row_number() OVER (PARTITION BY order_key ORDER BY abs(remainder) DESC, line_key) AS remainder_rank
+    row_number() OVER (PARTITION BY order_key ORDER BY abs(remainder) DESC NULLS LAST, line_key NULLS LAST) AS remainder_rank
   FROM discount_floor
 ),
 discount_share AS (
@@ -221,7 +221,7 @@ tax_floor AS (
     tax_weight.whole_amount,
     tax_weight.whole_unit,
     {{int_div "tax_weight.whole_unit * tax_weight.weight" "tax_total.weight_total"}} AS share_unit,
-    (tax_weight.whole_unit * tax_weight.weight) % tax_total.weight_total AS remainder
+    (tax_weight.whole_unit * tax_weight.weight) % nullif(tax_total.weight_total, 0) AS remainder
   FROM tax_weight
   INNER JOIN tax_total
     ON tax_weight.order_key = tax_total.order_key
@@ -235,7 +235,7 @@ tax_ranked AS (                                  -- largest remainder, ties by l
     whole_unit,
     share_unit,
     whole_unit - sum(share_unit) OVER (PARTITION BY order_key) AS left_unit,
-    row_number() OVER (PARTITION BY order_key ORDER BY abs(remainder) DESC, line_key) AS remainder_rank
+    row_number() OVER (PARTITION BY order_key ORDER BY abs(remainder) DESC NULLS LAST, line_key NULLS LAST) AS remainder_rank
   FROM tax_floor
 ),
 tax_share AS (

@@ -137,7 +137,7 @@ alias_ranked AS (                                   -- the source's own alias wi
     stg_product_alias.sku,
     row_number() OVER (
       PARTITION BY used.source, used.article
-      ORDER BY CASE WHEN stg_product_alias.alias_source IS NULL THEN 1 ELSE 0 END, stg_product_alias.source, stg_product_alias.sku
+      ORDER BY CASE WHEN stg_product_alias.alias_source IS NULL THEN 1 ELSE 0 END NULLS LAST, stg_product_alias.source NULLS LAST, stg_product_alias.sku NULLS LAST
     ) AS alias_rank
   FROM used
   INNER JOIN stg_product_alias
@@ -165,7 +165,7 @@ product_ranked AS (
     *,
     row_number() OVER (
       PARTITION BY sku, valid_from
-      ORDER BY source
+      ORDER BY source NULLS LAST
     ) AS source_rank
   FROM stg_product
 ),
@@ -181,7 +181,7 @@ product AS (
     tag_price,
     coalesce(valid_from, DATE '1900-01-01') AS valid_from,
     coalesce(
-      lead(valid_from) OVER (PARTITION BY sku ORDER BY coalesce(valid_from, DATE '1900-01-01')),
+      lead(valid_from) OVER (PARTITION BY sku ORDER BY coalesce(valid_from, DATE '1900-01-01') NULLS LAST),
       DATE '2999-12-31'
     ) AS valid_to
   FROM product_ranked

@@ -114,7 +114,7 @@ ranked AS (
     stg_location.currency_code,
     row_number() OVER (
       PARTITION BY stg_location.location_id
-      ORDER BY stg_location.valid_from DESC NULLS LAST, stg_location.source
+      ORDER BY stg_location.valid_from DESC NULLS LAST, stg_location.source NULLS LAST
     ) AS version_rank
   FROM stg_location
   CROSS JOIN last_day

@@ -77,7 +77,7 @@ feed_later AS (                                     -- the first delivery of any
     source,
     feed,
     business_date,
-    min(first_batch_seq) OVER (PARTITION BY source, feed ORDER BY business_date DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later_batch_seq
+    min(first_batch_seq) OVER (PARTITION BY source, feed ORDER BY business_date DESC NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later_batch_seq
   FROM feed_day
 ),
 joined AS (

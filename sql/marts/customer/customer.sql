@@ -49,7 +49,7 @@ channel_ranked AS (
   SELECT
     customer_id,
     channel,
-    row_number() OVER (PARTITION BY customer_id ORDER BY first_business_date, channel, month) AS channel_rank
+    row_number() OVER (PARTITION BY customer_id ORDER BY first_business_date NULLS LAST, channel NULLS LAST, month NULLS LAST) AS channel_rank
   FROM customer_month
   WHERE first_business_date IS NOT NULL
 ),
@@ -83,7 +83,7 @@ region_ranked AS (
   SELECT
     customer_id,
     region,
-    row_number() OVER (PARTITION BY customer_id ORDER BY registered_at NULLS LAST, record_id, region) AS region_rank
+    row_number() OVER (PARTITION BY customer_id ORDER BY registered_at NULLS LAST, record_id NULLS LAST, region NULLS LAST) AS region_rank
   FROM record
   WHERE region IS NOT NULL
 ),
@@ -91,7 +91,7 @@ location_ranked AS (
   SELECT
     customer_id,
     home_location_id,
-    row_number() OVER (PARTITION BY customer_id ORDER BY registered_at NULLS LAST, record_id, home_location_id) AS location_rank
+    row_number() OVER (PARTITION BY customer_id ORDER BY registered_at NULLS LAST, record_id NULLS LAST, home_location_id NULLS LAST) AS location_rank
   FROM record
   WHERE home_location_id IS NOT NULL
 ),

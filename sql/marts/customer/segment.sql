@@ -39,9 +39,9 @@ total AS (SELECT count(*) AS buyer_qty FROM buyer),
 ranked AS (
   SELECT
     buyer.*,
-    rank() OVER (ORDER BY recency_days DESC) AS recency_rank,
-    rank() OVER (ORDER BY frequency_qty) AS frequency_rank,
-    rank() OVER (ORDER BY monetary_amount) AS monetary_rank
+    rank() OVER (ORDER BY recency_days DESC NULLS LAST) AS recency_rank,
+    rank() OVER (ORDER BY frequency_qty NULLS LAST) AS frequency_rank,
+    rank() OVER (ORDER BY monetary_amount NULLS LAST) AS monetary_rank
   FROM buyer
 ),
 banded AS (

@@ -52,8 +52,8 @@ nrf_span AS (
   SELECT
     fiscal_year,
     year_start,
-    lead(year_start) OVER (ORDER BY year_start) AS next_start,
-    lag(year_start) OVER (ORDER BY year_start) AS year_before
+    lead(year_start) OVER (ORDER BY year_start NULLS LAST) AS next_start,
+    lag(year_start) OVER (ORDER BY year_start NULLS LAST) AS year_before
   FROM nrf_year
 ),
 nrf_placed AS (

@@ -41,4 +41,4 @@ SELECT
   is_superseded,
   modified_at
 FROM system_file
-ORDER BY batch, file_no
+ORDER BY batch NULLS LAST, file_no NULLS LAST

@@ -60,7 +60,7 @@ surplus AS (                                        -- units beyond eight weeks 
     location_id,
     sku,
     floor(available_qty - weekly_sale_qty * 8) AS surplus_qty,
-    row_number() OVER (PARTITION BY sku ORDER BY available_qty - weekly_sale_qty * 8 DESC, location_id) AS surplus_rank
+    row_number() OVER (PARTITION BY sku ORDER BY available_qty - weekly_sale_qty * 8 DESC NULLS LAST, location_id NULLS LAST) AS surplus_rank
   FROM state
   WHERE available_qty - weekly_sale_qty * 8 >= 1
 ),

@@ -143,21 +143,21 @@ anchored AS (
     max(movement_date) OVER pair_to_date AS last_movement_date,
     max(receipt_date) OVER pair_to_date AS last_receipt_date,
     max(sale_date) OVER pair_to_date AS last_sale_date,
-    lead(business_date) OVER (PARTITION BY location_id, sku ORDER BY business_date) AS next_date
+    lead(business_date) OVER (PARTITION BY location_id, sku ORDER BY business_date NULLS LAST) AS next_date
   FROM point
-  WINDOW pair_to_date AS (PARTITION BY location_id, sku ORDER BY business_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  WINDOW pair_to_date AS (PARTITION BY location_id, sku ORDER BY business_date NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 balanced AS (
   SELECT
     anchored.*,
-    sum(coalesce(anchor_qty, net_qty)) OVER (PARTITION BY location_id, sku, anchor_date ORDER BY business_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS closing_qty,
-    max(unit_cost) OVER (PARTITION BY location_id, sku, cost_date ORDER BY business_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS carried_cost
+    sum(coalesce(anchor_qty, net_qty)) OVER (PARTITION BY location_id, sku, anchor_date ORDER BY business_date NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS closing_qty,
+    max(unit_cost) OVER (PARTITION BY location_id, sku, cost_date ORDER BY business_date NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS carried_cost
   FROM anchored
 ),
 opened AS (
   SELECT
     balanced.*,
-    coalesce(lag(closing_qty) OVER (PARTITION BY location_id, sku ORDER BY business_date), 0) AS opening_qty
+    coalesce(lag(closing_qty) OVER (PARTITION BY location_id, sku ORDER BY business_date NULLS LAST), 0) AS opening_qty
   FROM balanced
 ),
 dense AS (                                          -- each state holds until the next event; a sold-out pair is dropped after 28 days
@@ -176,7 +176,7 @@ master_ranked AS (
   SELECT
     sku,
     unit_cost,
-    row_number() OVER (PARTITION BY sku ORDER BY valid_from DESC, source, article, is_conformed) AS master_rank
+    row_number() OVER (PARTITION BY sku ORDER BY valid_from DESC NULLS LAST, source NULLS LAST, article NULLS LAST, is_conformed NULLS LAST) AS master_rank
   FROM int_line_product
   WHERE unit_cost IS NOT NULL
     AND coalesce(cost_currency_code, '{{config "home_currency"}}') = '{{config "home_currency"}}'

@@ -32,7 +32,7 @@ int_data_end AS (SELECT * FROM {{ref "int_data_end"}}),
 ranked AS (
   SELECT
     int_stock_month.*,
-    row_number() OVER (PARTITION BY location_id, sku ORDER BY month DESC) AS month_rank
+    row_number() OVER (PARTITION BY location_id, sku ORDER BY month DESC NULLS LAST) AS month_rank
   FROM int_stock_month
 ),
 level_ranked AS (
@@ -42,7 +42,7 @@ level_ranked AS (
     reserved_qty,
     in_transit_qty,
     as_of_at,
-    row_number() OVER (PARTITION BY location_id, sku ORDER BY month DESC) AS month_rank
+    row_number() OVER (PARTITION BY location_id, sku ORDER BY month DESC NULLS LAST) AS month_rank
   FROM int_stock_month
   WHERE as_of_at IS NOT NULL
 ),
@@ -53,7 +53,7 @@ alias_ranked AS (
     stg_product_alias.sku,
     row_number() OVER (
       PARTITION BY stg_inventory_level_undated.source, stg_inventory_level_undated.source_sku
-      ORDER BY CASE WHEN stg_product_alias.alias_source IS NULL THEN 1 ELSE 0 END, stg_product_alias.source, stg_product_alias.sku
+      ORDER BY CASE WHEN stg_product_alias.alias_source IS NULL THEN 1 ELSE 0 END NULLS LAST, stg_product_alias.source NULLS LAST, stg_product_alias.sku NULLS LAST
     ) AS alias_rank
   FROM stg_inventory_level_undated
   INNER JOIN stg_product_alias
@@ -70,7 +70,7 @@ undated AS (                                        -- a level without a date co
     stg_inventory_level_undated.unit_cost,
     row_number() OVER (
       PARTITION BY stg_inventory_level_undated.location_id, coalesce(stg_inventory_level_undated.sku, alias_ranked.sku, stg_inventory_level_undated.source_sku)
-      ORDER BY stg_inventory_level_undated.source, stg_inventory_level_undated.source_sku NULLS LAST, stg_inventory_level_undated.batch
+      ORDER BY stg_inventory_level_undated.source NULLS LAST, stg_inventory_level_undated.source_sku NULLS LAST, stg_inventory_level_undated.batch NULLS LAST
     ) AS level_rank
   FROM stg_inventory_level_undated
   LEFT JOIN alias_ranked

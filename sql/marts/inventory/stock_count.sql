@@ -45,7 +45,7 @@ counted AS (
 ranked AS (
   SELECT
     counted.*,
-    row_number() OVER (PARTITION BY stocktake_id, location_id, counted_sku ORDER BY counted_at DESC NULLS LAST, source, batch, file_no DESC, source_row DESC) AS count_rank
+    row_number() OVER (PARTITION BY stocktake_id, location_id, counted_sku ORDER BY counted_at DESC NULLS LAST, source NULLS LAST, batch NULLS LAST, file_no DESC NULLS LAST, source_row DESC NULLS LAST) AS count_rank
   FROM counted
 ),
 booked AS (

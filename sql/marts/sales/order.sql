@@ -89,7 +89,7 @@ headless_key AS (                                   -- lines whose order was nev
 headless AS (
   SELECT
     order_line.*,
-    row_number() OVER (PARTITION BY order_line.order_key ORDER BY order_line.line_no NULLS LAST, order_line.line_key) AS line_rank
+    row_number() OVER (PARTITION BY order_line.order_key ORDER BY order_line.line_no NULLS LAST, order_line.line_key NULLS LAST) AS line_rank
   FROM order_line
   INNER JOIN headless_key
     ON order_line.order_key = headless_key.order_key

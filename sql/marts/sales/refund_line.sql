@@ -316,8 +316,8 @@ origin_line AS (
     order_line.tax_rate,
     order_line.unit_cost,
     order_line.fx_rate,
-    row_number() OVER (PARTITION BY order_line.order_key, coalesce(order_line.source_sku, order_line.sku) ORDER BY order_line.line_key) AS source_sku_rank,
-    row_number() OVER (PARTITION BY order_line.order_key, order_line.sku ORDER BY order_line.line_key) AS sku_rank
+    row_number() OVER (PARTITION BY order_line.order_key, coalesce(order_line.source_sku, order_line.sku) ORDER BY order_line.line_key NULLS LAST) AS source_sku_rank,
+    row_number() OVER (PARTITION BY order_line.order_key, order_line.sku ORDER BY order_line.line_key NULLS LAST) AS sku_rank
   FROM order_line
   INNER JOIN origin_key
     ON order_line.order_key = origin_key.order_key

@@ -118,4 +118,4 @@ SELECT
     home_refund_net_amount,
     home_net_amount
 FROM final
-ORDER BY period_type, period_start, channel
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, channel NULLS LAST

@@ -77,4 +77,4 @@ SELECT
     record_qty,
     first_missing_date
 FROM final
-ORDER BY period_type, period_start, source, feed, location_id
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, source NULLS LAST, feed NULLS LAST, location_id NULLS LAST

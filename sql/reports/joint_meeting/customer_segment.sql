@@ -39,4 +39,4 @@ SELECT
     monetary_amount,
     as_of_date
 FROM final
-ORDER BY lifecycle, channel_mix
+ORDER BY lifecycle NULLS LAST, channel_mix NULLS LAST

@@ -48,4 +48,4 @@ SELECT
     quarantined_qty,
     ignored_qty
 FROM final
-ORDER BY source, feed
+ORDER BY source NULLS LAST, feed NULLS LAST

@@ -90,7 +90,7 @@ ranked AS (
         period_type,
         period_start,
         period_end,
-        ROW_NUMBER() OVER (PARTITION BY period_type, period_start ORDER BY online_unit_qty DESC, online_net_amount DESC, sku) AS rank,
+        ROW_NUMBER() OVER (PARTITION BY period_type, period_start ORDER BY online_unit_qty DESC NULLS LAST, online_net_amount DESC NULLS LAST, sku NULLS LAST) AS rank,
         sku,
         product_name,
         category,
@@ -145,4 +145,4 @@ SELECT
     available_location_qty,
     available_qty
 FROM final
-ORDER BY period_type, period_start, rank
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, rank NULLS LAST

@@ -74,4 +74,4 @@ SELECT
     unit_qty,
     home_net_amount
 FROM final
-ORDER BY period_type, period_start, order_channel, channel, reason
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, order_channel NULLS LAST, channel NULLS LAST, reason NULLS LAST

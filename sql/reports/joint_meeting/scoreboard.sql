@@ -130,4 +130,4 @@ SELECT
     last_year_value,
     target_value
 FROM final
-ORDER BY period_type, period_start, scope_type, scope_id, kpi_id, basis
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, scope_type NULLS LAST, scope_id NULLS LAST, kpi_id NULLS LAST, basis NULLS LAST

@@ -85,4 +85,4 @@ SELECT
     kind_qty,
     kind_value_amount
 FROM final
-ORDER BY kind, rank
+ORDER BY kind NULLS LAST, rank NULLS LAST

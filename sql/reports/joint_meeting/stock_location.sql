@@ -48,4 +48,4 @@ SELECT
     costed_qty,
     evidence_age_hours
 FROM final
-ORDER BY location_id
+ORDER BY location_id NULLS LAST

@@ -101,4 +101,4 @@ SELECT
     home_covered_net_amount,
     home_margin_amount
 FROM final
-ORDER BY period_type, period_start, category, channel
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, category NULLS LAST, channel NULLS LAST

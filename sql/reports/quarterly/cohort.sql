@@ -77,4 +77,4 @@ SELECT
     cross_channel_qty,
     home_net_amount
 FROM final
-ORDER BY cohort_start, period_start
+ORDER BY cohort_start NULLS LAST, period_start NULLS LAST

@@ -47,4 +47,4 @@ SELECT
     unit_qty,
     home_net_amount
 FROM final
-ORDER BY period_type, period_start, channel, fulfilment
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, channel NULLS LAST, fulfilment NULLS LAST

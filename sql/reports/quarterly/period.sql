@@ -66,7 +66,7 @@ holiday_lists AS (
     SELECT
         period_type,
         period_start,
-        array_to_string(array_agg(holiday_id ORDER BY holiday_id), ', ') AS holiday_id
+        array_to_string(array_agg(holiday_id ORDER BY holiday_id NULLS LAST), ', ') AS holiday_id
     FROM holidays
     GROUP BY period_type, period_start
 ),
@@ -105,4 +105,4 @@ SELECT
     holiday_id,
     day_qty
 FROM final
-ORDER BY period_type, period_start
+ORDER BY period_type NULLS LAST, period_start NULLS LAST

@@ -46,4 +46,4 @@ SELECT
     surplus_amount,
     shortage_amount
 FROM final
-ORDER BY period_type, period_start, location_id
+ORDER BY period_type NULLS LAST, period_start NULLS LAST, location_id NULLS LAST

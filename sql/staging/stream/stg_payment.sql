@@ -41,12 +41,12 @@ ranked AS (
     staged_row.*,
     row_number() OVER (
       PARTITION BY staged_row.source, staged_row.order_id, staged_row.payment_id
-      ORDER BY staged_row.source_version DESC,
-        staged_row.batch_seq DESC,
-        staged_row.feed,
-        staged_row.batch,
-        staged_row.file_no DESC,
-        staged_row.source_row DESC
+      ORDER BY staged_row.source_version DESC NULLS LAST,
+        staged_row.batch_seq DESC NULLS LAST,
+        staged_row.feed NULLS LAST,
+        staged_row.batch NULLS LAST,
+        staged_row.file_no DESC NULLS LAST,
+        staged_row.source_row DESC NULLS LAST
     ) AS version_rank
   FROM staged AS staged_row
   INNER JOIN repeated_key

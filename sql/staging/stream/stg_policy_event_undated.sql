@@ -33,12 +33,12 @@ ranked AS (
     *,
     row_number() OVER (
       PARTITION BY source, policy_event_id
-      ORDER BY source_version DESC,
-        batch_seq DESC,
-        feed,
-        batch,
-        file_no DESC,
-        source_row DESC
+      ORDER BY source_version DESC NULLS LAST,
+        batch_seq DESC NULLS LAST,
+        feed NULLS LAST,
+        batch NULLS LAST,
+        file_no DESC NULLS LAST,
+        source_row DESC NULLS LAST
     ) AS version_rank
   FROM staged
 ),
