@@ -3,10 +3,10 @@ GO ?= go
 BIN := bin/omoflow
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test golden bench fuzz lint
+.PHONY: help build run test proof proof-long golden bench fuzz lint
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## compile bin/omoflow
 	$(GO) build -trimpath -o $(BIN) ./cmd/omoflow
@@ -16,6 +16,12 @@ run: build ## simulate 90 days of a retailer, build the warehouse, write the doc
 
 test: ## every test that a change must pass
 	$(GO) test ./...
+
+proof: ## every promise with its counts, one line each; at most ten minutes on two cores (PROOF=Kills runs one family)
+	@OMOFLOW_PROOF=pr PROOF=$(PROOF) .ci/proof
+
+proof-long: ## the same with SEEDS random cases (default 2000) per proof, for nights
+	@OMOFLOW_PROOF=long OMOFLOW_PROOF_SEEDS=$(or $(SEEDS),2000) PROOF=$(PROOF) PROOF_TIMEOUT=24h .ci/proof
 
 golden: SHELL := /bin/bash
 golden: .SHELLFLAGS := -o pipefail -c
