@@ -73,6 +73,9 @@ func newBuild(ctx context.Context, opt Options) (*build, error) {
 	if b.batches, err = b.Lake.Batches(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.notBehind(); err != nil {
+		return nil, err
+	}
 	if b.streams, err = streams(b.batches); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/release"
 )
@@ -85,6 +86,19 @@ func (b *build) positions() map[string]int64 {
 		at[batch.Log] = max(at[batch.Log], batch.Seq)
 	}
 	return at
+}
+
+// notBehind refuses to build from less than the release before was built from. Logs only grow, so the store did not show all
+// of one: a stale or incomplete listing must not take published rows back.
+func (b *build) notBehind() error {
+	at := b.positions()
+	for _, log := range slices.Sorted(maps.Keys(b.parent.Streams)) {
+		if at[log] < b.parent.Streams[log] {
+			return fault.New(fault.Unavailable, "log_behind", log, "run again; if it stays so, omoflow check lists what is lost, and omoflow store verify tests the store",
+				"the store shows this log up to entry %d, release %d was built from %d", at[log], b.parent.Seq, b.parent.Streams[log])
+		}
+	}
+	return nil
 }
 
 // nothingNew tells whether the parent was built from the same batches, models, values and engine.

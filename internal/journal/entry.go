@@ -14,8 +14,9 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 )
 
-// Format is the version of the entry format that this package writes. It reads no later one.
-const Format = 1
+// Format is the version of the entry format that this package writes. It reads format 1 too, whose entries carry no sum
+// of their own, and no later one.
+const Format = 2
 
 // maxEntryBytes bounds one entry; a larger one is refused before it is stored.
 const maxEntryBytes = 64 << 20
@@ -34,11 +35,14 @@ type Entry struct {
 	Hash   string          `json:"-"` // hex SHA-256 of the stored bytes
 }
 
-// encode gives the bytes to store: one line of JSON.
+// encode gives the bytes to store: one line of JSON that ends in its own sum.
 func encode(e Entry) ([]byte, error) {
 	raw, err := encodeJSON(e)
 	if err != nil {
 		return nil, fmt.Errorf("encode an entry of %s: %w", e.Log, err)
+	}
+	if e.Format > unsummed {
+		raw = seal(raw)
 	}
 	if len(raw) > maxEntryBytes {
 		return nil, fault.New(fault.Usage, "entry_too_large", e.Log, "split the batch", "an entry of %d bytes is larger than %d", len(raw), maxEntryBytes)
@@ -57,6 +61,33 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
+// The last format whose entries do not carry their sum, and what the sum looks like in the others: the last field, the hash
+// of the entry as it would be without it. It protects the last entry of a log, whose hash no other names yet: a wrong bit
+// in it would otherwise be believed, and built upon.
+const (
+	unsummed  = 1
+	sealStart = `,"sum":"`
+	sealEnd   = `"}`
+	sealBytes = len(sealStart) + 2*sha256.Size + len(sealEnd)
+)
+
+func seal(raw []byte) []byte {
+	return append(append(bytes.TrimSuffix(raw, []byte("}")), sealStart+hashOf(raw)...), sealEnd...)
+}
+
+// unseal checks the sum and gives the entry without it; sealed is false when there is none.
+func unseal(raw []byte) (bare []byte, sealed bool, err error) {
+	cut := len(raw) - sealBytes
+	if cut < 0 || !bytes.HasPrefix(raw[cut:], []byte(sealStart)) || !bytes.HasSuffix(raw, []byte(sealEnd)) {
+		return raw, false, nil
+	}
+	bare = append(bytes.Clone(raw[:cut]), '}')
+	if sum := string(raw[cut+len(sealStart) : len(raw)-len(sealEnd)]); sum != hashOf(bare) {
+		return nil, true, fmt.Errorf("not an entry: its sum is %.12s, its bytes have %.12s", sum, hashOf(bare))
+	}
+	return bare, true, nil
+}
+
 func hashOf(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
@@ -67,17 +98,21 @@ var errNewer = errors.New("written in a newer format")
 
 // decode reads stored bytes. It checks what one entry alone can tell; the chain is checked by follow.
 func decode(raw []byte) (Entry, error) {
+	bare, sealed, err := unseal(raw)
+	if err != nil {
+		return Entry{}, err
+	}
 	var probe struct {
 		Format int `json:"format"`
 	}
-	if err := json.Unmarshal(raw, &probe); err != nil {
+	if err := json.Unmarshal(bare, &probe); err != nil {
 		return Entry{}, fmt.Errorf("not an entry: %w", err)
 	}
 	if probe.Format > Format {
 		return Entry{}, fmt.Errorf("%w %d", errNewer, probe.Format)
 	}
 	var e Entry
-	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec := json.NewDecoder(bytes.NewReader(bare))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&e); err != nil {
 		return Entry{}, fmt.Errorf("not an entry: %w", err)
@@ -86,7 +121,7 @@ func decode(raw []byte) (Entry, error) {
 		return Entry{}, errors.New("not an entry: bytes after its end")
 	}
 	switch {
-	case e.Format != Format:
+	case e.Format < unsummed || sealed != (e.Format > unsummed):
 		return Entry{}, fmt.Errorf("not an entry: format %d", e.Format)
 	case e.Seq < 1 || e.Seq > maxSeq:
 		return Entry{}, fmt.Errorf("not an entry: sequence %d", e.Seq)

@@ -25,17 +25,44 @@ func TestDecodeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := string(raw)
+	good := string(raw[:len(raw)-sealBytes]) + "}" // as in format 1, so that the sum does not hide the other checks
+	good = strings.Replace(good, `"format":2`, `"format":1`, 1)
+	if _, err := decode([]byte(good)); err != nil {
+		t.Fatalf("an entry of format 1 is refused: %v", err)
+	}
 	for name, bad := range map[string]string{
 		"nothing": "", "null": "null", "list": "[]", "more after": good + "{}", "unknown field": strings.Replace(good, `{"format"`, `{"x":1,"format"`, 1),
 		"format 0": strings.Replace(good, `"format":1`, `"format":0`, 1), "sequence 0": strings.Replace(good, `"seq":2`, `"seq":0`, 1),
 		"first with a previous": strings.Replace(good, `"seq":2`, `"seq":1`, 1), "no previous": strings.Replace(good, strings.Repeat("ab", 32), "", 1),
 		"short hash": strings.Replace(good, strings.Repeat("ab", 32), "ab", 1), "upper case hash": strings.Replace(good, "ab", "AB", 1),
 		"no kind": strings.Replace(good, `"note"`, `""`, 1), "no body": strings.Replace(good, `,"body":{"n":1}`, "", 1), "negative epoch": strings.Replace(good, `"epoch":0`, `"epoch":-1`, 1),
-		"bad time": strings.Replace(good, "1970", "abcd", 1),
+		"bad time": strings.Replace(good, "1970", "abcd", 1), "format 2 without a sum": strings.Replace(good, `"format":1`, `"format":2`, 1),
 	} {
 		if e, err := decode([]byte(bad)); err == nil {
 			t.Errorf("%s was accepted: %+v", name, e)
+		}
+	}
+}
+
+// The last entry of a log is named by no other, so it must show its own damage.
+func TestEveryFlippedBitOfAnEntryIsSeen(t *testing.T) {
+	raw, err := encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decode(raw); err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * len(raw) {
+		bad := bytes.Clone(raw)
+		bad[bit/8] ^= 1 << (bit % 8)
+		if e, err := decode(bad); err == nil {
+			t.Fatalf("bit %d of byte %d: accepted as %+v", bit%8, bit/8, e)
+		}
+	}
+	for cut := range raw {
+		if _, err := decode(raw[:cut]); err == nil {
+			t.Fatalf("accepted after %d of %d bytes", cut, len(raw))
 		}
 	}
 }

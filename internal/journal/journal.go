@@ -229,6 +229,10 @@ func (l *Log) list(ctx context.Context, after int64, fn func(int64) error) error
 		if !ok || !strings.HasSuffix(name, ".json") {
 			return damaged(info.Key, "no entry has such a name")
 		}
+		if seq <= after {
+			return fault.New(fault.Unavailable, "bad_listing", info.Key, "run again; omoflow store verify tests the store", "the store lists entry %d after entry %d", seq, after)
+		}
+		after = seq
 		return fn(seq)
 	})
 }
@@ -238,14 +242,20 @@ func parseSeq(digits string) (int64, bool) {
 	return seq, err == nil && len(digits) == 12 && seq >= 1 && fmt.Sprintf("%012d", seq) == digits
 }
 
-// fetch reads one entry; ErrNotFound when it is not there.
+// fetch reads one entry; ErrNotFound when it is not there. Bytes that are no entry are read once more before they count as
+// damage: what went wrong on the way is not what is stored.
 func (l *Log) fetch(ctx context.Context, seq int64) (Entry, error) {
 	key := EntryKey(l.name, seq)
-	raw, err := objstore.ReadAll(ctx, l.bucket, key, maxEntryBytes)
-	if err != nil {
-		return Entry{}, err
+	for last := false; ; last = true {
+		raw, err := objstore.ReadAll(ctx, l.bucket, key, maxEntryBytes)
+		if err != nil {
+			return Entry{}, err
+		}
+		e, err := decodeAt(raw, key, l.name, seq)
+		if last || fault.KindOf(err) != fault.Damaged {
+			return e, err
+		}
 	}
-	return decodeAt(raw, key, l.name, seq)
 }
 
 // Logs names the logs whose name begins with prefix, in byte order. It costs one listing per log, not per entry.

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func TestAppendChainsAndReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Prev != "" || second.Prev != first.Hash || second.Seq != 2 || second.Format != 1 || !strings.HasPrefix(second.Writer, "w#") || !second.At.Equal(at) || second.At.Location() != time.UTC {
+	if first.Prev != "" || second.Prev != first.Hash || second.Seq != 2 || second.Format != journal.Format || !strings.HasPrefix(second.Writer, "w#") || !second.At.Equal(at) || second.At.Location() != time.UTC {
 		t.Errorf("%+v\n%+v", first, second)
 	}
 	again := journal.Open(b, "stream/till/receipts", journal.Options{})
@@ -234,6 +235,12 @@ func TestDamageIsNamed(t *testing.T) {
 		"body altered": {func(t *testing.T, b *mem.Bucket) {
 			raw, _ := objstore.ReadAll(ctx, b, key(3), 0)
 			replace(t, b, key(3), []byte(strings.Replace(string(raw), `"n":3`, `"n":4`, 1)))
+		}, key(3)},
+		"body altered with its sum": {func(t *testing.T, b *mem.Bucket) {
+			raw, _ := objstore.ReadAll(ctx, b, key(3), 0)
+			bare, _, _ := strings.Cut(strings.Replace(string(raw), `"n":3`, `"n":4`, 1), `,"sum":`)
+			bare += "}"
+			replace(t, b, key(3), fmt.Appendf(nil, `%s,"sum":"%x"}`, strings.TrimSuffix(bare, "}"), sha256.Sum256([]byte(bare))))
 		}, key(4)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -258,11 +265,10 @@ func replace(t *testing.T, b objstore.Bucket, key string, data []byte) {
 	}
 }
 
-// Every single flipped byte of a log is found, by reading it or by the chain, except in the last entry, whose
-// hash nothing names yet.
+// Every single flipped byte of a log is found, in its last entry too.
 func TestEveryFlippedByteIsFound(t *testing.T) {
 	b := filled(t, 3)
-	for seq := int64(1); seq <= 2; seq++ {
+	for seq := int64(1); seq <= 3; seq++ {
 		key := journal.EntryKey("test/log", seq)
 		raw, err := objstore.ReadAll(t.Context(), b, key, 0)
 		if err != nil {
@@ -282,7 +288,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 
 func TestNewerFormatAsksForANewerProgram(t *testing.T) {
 	b := filled(t, 1)
-	replace(t, b, journal.EntryKey("test/log", 2), []byte(`{"format":2,"anything":true}`))
+	replace(t, b, journal.EntryKey("test/log", 2), []byte(`{"format":3,"anything":true}`))
 	err := open(b).Read(t.Context(), 1, func(journal.Entry) error { return nil })
 	if fault.KindOf(err) != fault.Usage || !strings.Contains(fault.HintOf(err), "newer") {
 		t.Errorf("got %v", err)

@@ -97,7 +97,11 @@ func (c *Cache) provide(ctx context.Context, key, want string, bytes int64) (str
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if err := c.fetch(ctx, key, path, want, bytes); err != nil {
+	err := c.fetch(ctx, key, path, want, bytes)
+	if fault.KindOf(err) == fault.Damaged && !errors.Is(err, ErrNotFound) {
+		err = c.fetch(ctx, key, path, want, bytes) // what went wrong on the way is not what is stored
+	}
+	if err != nil {
 		return "", err
 	}
 	return path, c.evict(ctx)

@@ -134,13 +134,19 @@ func ReadAll(ctx context.Context, b Bucket, key string, limit int64) ([]byte, er
 }
 
 // PutOrSame stores body under a key that names its content and is content with an object of the same size
-// that is there already. created tells whether this call made it.
+// that is there already, or that a write of unknown outcome turns out to have left. created tells whether this call made
+// it.
 func PutOrSame(ctx context.Context, b Bucket, key string, body Body, opt PutOptions) (created bool, err error) {
-	_, err = b.PutIfAbsent(ctx, key, body, opt)
-	if !errors.Is(err, ErrExists) {
-		return err == nil, err
+	for last := false; ; last = true {
+		_, err = b.PutIfAbsent(ctx, key, body, opt)
+		if errors.Is(err, ErrUnknownOutcome) && !last && ctx.Err() == nil {
+			continue // whoever wrote it, us included: the same bytes under this key are what is wanted
+		}
+		if !errors.Is(err, ErrExists) {
+			return err == nil, err
+		}
+		return false, sameSize(ctx, b, key, body.Size())
 	}
-	return false, sameSize(ctx, b, key, body.Size())
 }
 
 // Adopt is PutOrSame of a finished file, linked instead of copied where the bucket can.

@@ -93,6 +93,9 @@ func (r Release) unknownTable(table string) error {
 func ReadManifest(ctx context.Context, lk *lake.Lake, table, sha string) (Manifest, error) {
 	key := lake.ManifestKey(table, sha)
 	raw, err := objstore.ReadAll(ctx, lk.Bucket, key, 0)
+	if err == nil && digest(raw) != sha {
+		raw, err = objstore.ReadAll(ctx, lk.Bucket, key, 0) // what went wrong on the way is not what is stored
+	}
 	if errors.Is(err, objstore.ErrNotFound) {
 		return Manifest{}, fault.Wrap(err, fault.Damaged, "manifest_missing", key, "omoflow rebuild makes it anew", "the lake lost a manifest that a release names")
 	}

@@ -149,6 +149,7 @@ func Versions(ctx context.Context, b objstore.Bucket, kind Kind, period string) 
 		return nil, fmt.Errorf("list the versions of %s %s: %w", kind, period, err)
 	}
 	slices.Sort(numbers)
+	numbers = slices.Compact(numbers) // a listing may repeat itself
 	list := make([]Manifest, 0, len(numbers))
 	for _, n := range numbers {
 		key := lake.ReportKey(string(kind), period, n, manifestName)

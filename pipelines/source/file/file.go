@@ -48,6 +48,9 @@ func (w *Watch) Pull(ctx context.Context, _ json.RawMessage, emit func(source.De
 	var entries []Entry
 	present := map[string]bool{}
 	if err := w.Place.List(ctx, func(e Entry) error {
+		if present[e.Name] {
+			return nil // a listing that repeats itself delivers nothing twice
+		}
 		present[e.Name] = true
 		entries = append(entries, e)
 		return nil
