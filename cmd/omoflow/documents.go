@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omoflow/omoflow/internal/fault"
-	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/export"
@@ -203,7 +202,7 @@ func (p *project) render(ctx context.Context, kind report.Kind, f documentFlags)
 		if extension != ".html" && extension != ".xlsx" {
 			continue // the facts stay in the archive
 		}
-		content, err := objstore.ReadAll(ctx, p.lake.Bucket, part.Key, part.Bytes)
+		content, err := report.Read(ctx, p.lake.Bucket, part)
 		if err != nil {
 			return made, err
 		}
