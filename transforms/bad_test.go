@@ -48,7 +48,7 @@ func TestCheckRefuses(t *testing.T) {
 	defer conn.Close() //nolint:errcheck // a test
 	for name, c := range map[string]struct{ inputs, sql, want, hint string }{
 		"an undeclared input":         {"", `SELECT a FROM {{ref "staged.order"}} ORDER BY a`, `reads "staged.order", which the header does not declare`, "add"},
-		"a table behind ref's back":   {"", "SELECT a\nFROM some_table\nORDER BY a", "marts/x/one.sql:8:6: reads some_table, which is not a declared input", "ref"},
+		"a table behind ref's back":   {"", "SELECT a\nFROM some_table\nORDER BY a", "marts/x/one.sql:8:6: undeclared_input: reads some_table, which is not a declared input", "ref"},
 		"a file":                      {"", "SELECT a FROM read_csv('x.csv') ORDER BY a", "table function read_csv", "declared inputs"},
 		"a declared, unread input":    {"staged.order: all", "SELECT 1 AS a ORDER BY a", `input "staged.order" is declared but not read`, "remove"},
 		"a clock":                     {"", "SELECT now() AS a ORDER BY a", "now is not deterministic", "date column"},

@@ -37,7 +37,7 @@ func (b *build) describeOn(ctx context.Context, w warehouse.Session, m *Model) (
 	if err != nil {
 		return nil, err
 	}
-	if err := lint(ctx, w, m, query); err != nil {
+	if err := b.project.lint(ctx, w, m, b.Config, query); err != nil {
 		return nil, err
 	}
 	return columns, joinFaults(m.compare(columns))
@@ -177,7 +177,7 @@ func (p *Project) Check(ctx context.Context, s *warehouse.Conn, config map[strin
 				faults = append(faults, fault.New(fault.Usage, "unused_input", m.File, "remove it from inputs:, or read it with {{ref}}", "input %q is declared but not read", input.Name))
 			}
 		}
-		if err := lint(ctx, s, m, query); err != nil {
+		if err := p.lint(ctx, s, m, config, query); err != nil {
 			faults = append(faults, err)
 		}
 		if !m.IsCheck() && schemas[m.Name] != nil {

@@ -26,6 +26,7 @@ type header struct {
 	Since     string            `yaml:"since"`
 	Builder   string            `yaml:"builder"`
 	Severity  string            `yaml:"severity"`
+	Allow     map[string]string `yaml:"allow"`
 }
 
 // Column is what a header says of one column.
@@ -45,8 +46,9 @@ type Model struct {
 	Grain    []string
 	Columns  map[string]Column
 	Checks   []string
-	Severity string // of a check: block or warn
-	Builder  string // "identity" or ""
+	Severity string            // of a check: block or warn
+	Builder  string            // "identity" or ""
+	Allow    map[string]string // lint rule -> why it may be broken here
 	Inputs   []Input
 	Part     Partitioning
 
@@ -97,7 +99,7 @@ func parseModel(file, text string) (*Model, error) {
 	}
 	m := &Model{
 		Name: modelName(file), File: file, About: h.About, Owner: h.Owner, Grain: h.Grain, Columns: h.Columns, Checks: h.Checks,
-		Severity: h.Severity, Builder: h.Builder, body: text[match[1]:], bodyLine: 1 + strings.Count(text[:match[1]], "\n"),
+		Severity: h.Severity, Builder: h.Builder, Allow: h.Allow, body: text[match[1]:], bodyLine: 1 + strings.Count(text[:match[1]], "\n"),
 	}
 	wrong := func(code, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, code, file+":"+strconv.Itoa(firstLine), hint, format, args...)

@@ -17,6 +17,8 @@ columns:
   as_of_at: {type: "TIMESTAMP", unit: UTC, about: "moment of the level; end of the day when the source gives no time"}
   business_date: {type: "DATE", about: "day it belongs to, by the location's clock and cut-over"}
 checks: [unique_grain]
+allow:
+  tie_break in ranked: "the spans of an article in int_line_product do not overlap, so that a level meets one of them"
 */
 WITH stg_inventory_level AS (SELECT * FROM {{ref "stg_inventory_level"}}),
 int_line_product AS (SELECT * FROM {{ref "int_line_product"}}),

@@ -16,6 +16,9 @@ columns:
   tax_amount: {type: "DECIMAL(18,4)", unit: currency_code, about: "share of the included tax; null when the lines state theirs"}
   business_date: {type: "DATE", about: "day it belongs to, by the location's clock and cut-over"}
 checks: [unique_grain]
+allow:
+  tie_break in discount_ranked: "a line is dated or undated, not both; unique_grain refuses one that is"
+  tie_break in tax_ranked: "a line is dated or undated, not both; unique_grain refuses one that is"
 */
 WITH int_order_head AS (SELECT * FROM {{ref "int_order_head"}}),
 stg_order_line AS (SELECT * FROM {{ref "stg_order_line"}}),

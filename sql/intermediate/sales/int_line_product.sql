@@ -181,7 +181,7 @@ product AS (
     tag_price,
     coalesce(valid_from, DATE '1900-01-01') AS valid_from,
     coalesce(
-      lead(valid_from) OVER (PARTITION BY sku ORDER BY coalesce(valid_from, DATE '1900-01-01') NULLS LAST),
+      lead(valid_from) OVER (PARTITION BY sku ORDER BY coalesce(valid_from, DATE '1900-01-01') NULLS LAST, valid_from NULLS LAST),
       DATE '2999-12-31'
     ) AS valid_to
   FROM product_ranked

@@ -70,7 +70,7 @@ undated AS (                                        -- a level without a date co
     stg_inventory_level_undated.unit_cost,
     row_number() OVER (
       PARTITION BY stg_inventory_level_undated.location_id, coalesce(stg_inventory_level_undated.sku, alias_ranked.sku, stg_inventory_level_undated.source_sku)
-      ORDER BY stg_inventory_level_undated.source NULLS LAST, stg_inventory_level_undated.source_sku NULLS LAST, stg_inventory_level_undated.batch NULLS LAST
+      ORDER BY stg_inventory_level_undated.source NULLS LAST, stg_inventory_level_undated.source_sku NULLS LAST, stg_inventory_level_undated.batch NULLS LAST, stg_inventory_level_undated.file_no DESC NULLS LAST, stg_inventory_level_undated.source_row DESC NULLS LAST
     ) AS level_rank
   FROM stg_inventory_level_undated
   LEFT JOIN alias_ranked

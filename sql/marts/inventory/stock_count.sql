@@ -25,6 +25,8 @@ columns:
   file_no: {type: "INTEGER", about: "file of the batch, from 0"}
   source_row: {type: "BIGINT", about: "record of the file, from 1"}
 checks: [unique_grain]
+allow:
+  tie_break in ranked: "the spans of an article in int_line_product do not overlap, so that a count meets one of them"
 */
 WITH stg_stocktake_line AS (SELECT * FROM {{ref "stg_stocktake_line"}}),
 int_line_product AS (SELECT * FROM {{ref "int_line_product"}}),

@@ -90,7 +90,7 @@ ranked AS (
         period_type,
         period_start,
         period_end,
-        ROW_NUMBER() OVER (PARTITION BY period_type, period_start ORDER BY online_unit_qty DESC NULLS LAST, online_net_amount DESC NULLS LAST, sku NULLS LAST) AS rank,
+        ROW_NUMBER() OVER (PARTITION BY period_type, period_start, period_end ORDER BY online_unit_qty DESC NULLS LAST, online_net_amount DESC NULLS LAST, sku NULLS LAST) AS rank,
         sku,
         product_name,
         category,
