@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/release"
@@ -37,6 +38,7 @@ func Build(ctx context.Context, opt Options) (*Candidate, error) {
 	if err := b.start(ctx); err != nil {
 		return nil, err
 	}
+	failpoint.Hit("build.start")
 	if err := b.all(ctx); err != nil {
 		return nil, err
 	}
@@ -46,12 +48,15 @@ func Build(ctx context.Context, opt Options) (*Candidate, error) {
 	if err := b.share(ctx, 1); err != nil {
 		return nil, err
 	}
+	failpoint.Hit("check.begin")
 	if r.Checks, err = b.check(ctx); err != nil {
 		return nil, err
 	}
+	failpoint.Hit("conserve.begin")
 	if r.Conservation, r.Money, err = b.conserve(ctx); err != nil {
 		return nil, err
 	}
+	failpoint.Hit("conserve.end")
 	for _, m := range b.project.Models {
 		p := b.stats[m.Name]
 		p.Table, p.Rows = m.Name, b.manifests[m.Name].Rows()
@@ -76,7 +81,12 @@ func (c *Candidate) Publish(ctx context.Context) (release.Release, error) {
 	if err := verdict(c.Release); err != nil {
 		return release.Release{}, err
 	}
-	return release.Publish(ctx, c.lake, c.Parent.Seq, c.Release)
+	if err := failpoint.Fail("release.before_publish"); err != nil {
+		return release.Release{}, err
+	}
+	done, err := release.Publish(ctx, c.lake, c.Parent.Seq, c.Release)
+	failpoint.Hit("release.after_publish")
+	return done, err
 }
 
 // positions gives the last entry of every stream log.

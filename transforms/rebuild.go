@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -47,6 +48,7 @@ func Rebuild(ctx context.Context, opt Options) (Report, error) {
 	if err := b.all(ctx); err != nil {
 		return Report{}, err
 	}
+	failpoint.Hit("rebuild.built")
 	report := Report{Release: b.parent.Seq}
 	for _, table := range slices.Sorted(maps.Keys(b.parent.Tables)) {
 		old := b.before[table]
@@ -82,12 +84,15 @@ func (b *build) inspect(ctx context.Context, m release.Manifest, report *Report)
 			if !made {
 				continue
 			}
+			failpoint.Hit("rebuild.mend.before")
 			if err := b.Lake.Bucket.Delete(ctx, f.Key); err != nil {
 				return err
 			}
+			failpoint.Hit("rebuild.mend.deleted")
 			if err := b.put(ctx, f, path.(string)); err != nil {
 				return err
 			}
+			failpoint.Hit("rebuild.mend.after")
 			report.Mended = append(report.Mended, f.Key)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -21,10 +22,12 @@ func (b *build) write(ctx context.Context, w *warehouse.Conn, t *task, query str
 		ids[c.Name] = fieldID(c.Name)
 	}
 	path := filepath.Join(b.dir, lake.Encode(t.m.Name)+"-"+lake.Encode(t.part)+".parquet")
+	failpoint.Hit("transform", t.m.Name, "start")
 	made, err := w.CopyParquet(ctx, query, path, warehouse.CopyOptions{FieldIDs: ids})
 	if err != nil {
 		return release.Partition{}, t.m.located(err)
 	}
+	failpoint.Hit("transform", t.m.Name, "copy_done")
 	b.trace(Statement{Table: t.m.Name, Partition: t.part, Before: t.shown, Query: query, Path: path})
 	part := release.Partition{Name: t.part, Fingerprint: t.fingerprint}
 	if made.Rows == 0 {
@@ -33,6 +36,7 @@ func (b *build) write(ctx context.Context, w *warehouse.Conn, t *task, query str
 	if err := b.strays(ctx, w, t, path); err != nil {
 		return release.Partition{}, err
 	}
+	failpoint.Hit("transform", t.m.Name, "verified")
 	object := lake.Object{Key: lake.TableKey(t.m.Name, t.part, made.SHA256), SHA256: made.SHA256, Bytes: made.Bytes, Rows: made.Rows}
 	part.Files = []lake.Object{object}
 	b.local.Store(made.SHA256, path)
@@ -41,7 +45,9 @@ func (b *build) write(ctx context.Context, w *warehouse.Conn, t *task, query str
 		return part, nil
 	}
 	if b.upload {
-		return part, b.put(ctx, object, path)
+		err := b.put(ctx, object, path)
+		failpoint.Hit("transform", t.m.Name, "uploaded")
+		return part, err
 	}
 	return part, nil
 }

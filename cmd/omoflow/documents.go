@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/warehouse"
@@ -206,6 +207,7 @@ func (p *project) render(ctx context.Context, kind report.Kind, f documentFlags)
 		if err != nil {
 			return made, err
 		}
+		failpoint.Hit("report.copy")
 		path := filepath.Join(p.config.resolve(f.dir), fmt.Sprintf("%s-%s-v%d%s", kind, m.Period, m.Version, extension))
 		if err := writeFile(path, content); err != nil {
 			return made, err

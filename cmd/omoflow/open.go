@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -57,6 +58,7 @@ func openConfigured(ctx context.Context, config *Config, create bool) (*project,
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit("project.opened")
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 )
 
@@ -26,6 +27,9 @@ type app struct {
 	progressLock sync.Mutex
 	progressed   time.Time // when the last progress line was written
 }
+
+// failpointFlag and the environment variable arm failpoints only together, so that no production run can trip over one.
+const failpointFlag = "enable-failpoints"
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -41,6 +45,15 @@ the quarterly assessment and finance.`,
 	root.PersistentFlags().StringVarP(&a.project, "project", "C", ".", "folder with omoflow.yaml")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON object on standard output")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress on standard error")
+	enabled := root.PersistentFlags().Bool(failpointFlag, false, "for crash tests: obey OMOFLOW_FAILPOINTS")
+	_ = root.PersistentFlags().MarkHidden(failpointFlag) // the flag exists
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if !*enabled {
+			return nil
+		}
+		err := failpoint.Arm(os.Getenv("OMOFLOW_FAILPOINTS"))
+		return fault.Wrap(err, fault.Usage, "bad_failpoints", "OMOFLOW_FAILPOINTS", "see internal/failpoint", "the crash test cannot be armed")
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fault.Wrap(err, fault.Usage, "bad_flag", "", "see --help", "command line")
 	})

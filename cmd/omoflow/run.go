@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
@@ -89,6 +90,7 @@ func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bo
 	if failed != nil && fault.KindOf(failed) != fault.Partial {
 		return done, failed
 	}
+	failpoint.Hit("run.ingested")
 	if publish {
 		release, err := p.build(ctx, a)
 		if err != nil {

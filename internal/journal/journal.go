@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/objstore"
 )
@@ -109,9 +110,14 @@ func (l *Log) append(ctx context.Context, seq int64, kind string, body any, epoc
 		return Entry{}, err
 	}
 	e.Hash = hashOf(raw)
+	class, _, _ := strings.Cut(l.name, "/") // stream, release, decision, ...
+	if err := failpoint.Fail("commit", class, "before_put"); err != nil {
+		return Entry{}, err
+	}
 	if err := l.put(ctx, key, raw); err != nil {
 		return Entry{}, err
 	}
+	failpoint.Hit("commit", class, "after_put_before_ack")
 	if e, err = decodeAt(raw, key, l.name, seq); err != nil {
 		return Entry{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/objstore"
 )
@@ -270,6 +271,7 @@ func (l *Log) fold(ctx context.Context, to int64) error {
 		prev = e
 	}
 	data := append(bytes.Join(raws, []byte("\n")), '\n')
+	failpoint.Hit("checkpoint.before_put")
 	_, err := l.bucket.PutIfAbsent(ctx, l.checkpointKey(to), objstore.Bytes(data), objstore.PutOptions{SHA256: hashOf(data)})
 	if errors.Is(err, objstore.ErrExists) {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -47,10 +48,12 @@ func Create(ctx context.Context, b objstore.Bucket) (*Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
+	failpoint.Hit("lake.create.before")
 	_, err = b.PutIfAbsent(ctx, rootKey, objstore.Bytes(append(data, '\n')), objstore.PutOptions{})
 	if err != nil && !errors.Is(err, objstore.ErrExists) && !errors.Is(err, objstore.ErrUnknownOutcome) {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
+	failpoint.Hit("lake.create.after")
 	return Open(ctx, b)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -67,7 +68,9 @@ func PutManifest(ctx context.Context, lk *lake.Lake, m Manifest) (sha string, er
 		return "", err
 	}
 	sha = digest(data)
+	failpoint.Hit("manifest.put.before")
 	_, err = objstore.PutOrSame(ctx, lk.Bucket, lake.ManifestKey(m.Table, sha), objstore.Bytes(data), objstore.PutOptions{SHA256: sha})
+	failpoint.Hit("manifest.put.after")
 	return sha, err
 }
 

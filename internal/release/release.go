@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
@@ -180,6 +181,8 @@ func PutCandidate(ctx context.Context, lk *lake.Lake, r Release) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("candidate.put.before")
+	defer failpoint.Hit("candidate.put.after")
 	for range 10 {
 		current, err := lk.Bucket.Head(ctx, lake.CandidateKey)
 		switch {

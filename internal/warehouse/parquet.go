@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 )
 
@@ -50,9 +51,11 @@ func (s session) CopyParquet(ctx context.Context, query, path string, opt CopyOp
 	if result.Rows, err = done.RowsAffected(); err != nil {
 		return CopyResult{}, fmt.Errorf("copy to %s: %w", path, err)
 	}
+	failpoint.Hit("copy.written")
 	if result.Bytes, result.SHA256, err = syncAndHash(path); err != nil {
 		return CopyResult{}, classify(ctx, err, "write "+path)
 	}
+	failpoint.Hit("copy.synced")
 	footer, err := s.Count(ctx, "SELECT num_rows FROM parquet_file_metadata("+Literal(path)+")")
 	if err != nil {
 		return CopyResult{}, err

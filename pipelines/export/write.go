@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 )
 
@@ -25,6 +26,7 @@ func (d *dataset) write(ctx context.Context, req Request, m Manifest) (Manifest,
 	if err := os.Remove(filepath.Join(req.Dir, ManifestName)); err != nil && !os.IsNotExist(err) {
 		return m, fmt.Errorf("remove the old manifest: %w", err)
 	}
+	failpoint.Hit("export.begin")
 	for _, f := range req.Formats {
 		name := "finance_kpi_" + req.Period + "." + string(f)
 		path := filepath.Join(req.Dir, name)
@@ -37,7 +39,9 @@ func (d *dataset) write(ctx context.Context, req Request, m Manifest) (Manifest,
 		}
 		written.Name, written.Format, written.Rows = name, f, m.RowCount
 		m.Files = append(m.Files, written)
+		failpoint.Hit("export.file_written")
 	}
+	failpoint.Hit("export.manifest")
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return m, fmt.Errorf("write the manifest: %w", err)
@@ -174,5 +178,6 @@ func replace(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("export.temp_written")
 	return os.Rename(f.Name(), path)
 }

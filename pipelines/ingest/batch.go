@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -58,7 +60,9 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.
 	}
 	b := &batch{feed: f, dir: dir, path: filepath.Join(dir, "records.tsv")}
 	b.body = lake.Batch{Source: f.Source, Feed: f.Name, Profile: f.Profile.Name, Mapping: f.mapping, Supersedes: replay}
+	failpoint.Hit("dedupe.begin")
 	b.enter(arrivals, replay != nil)
+	failpoint.Hit("dedupe.end")
 	b.body.ID = b.id()
 	eg, both := errgroup.WithContext(ctx)
 	eg.Go(func() error { return b.storeRaw(both) })
@@ -66,10 +70,12 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.
 	if err := eg.Wait(); err != nil {
 		return err
 	}
+	failpoint.Hit("cursor.before")
 	if err := b.commit(ctx); err != nil {
 		return err
 	}
 	f.state.add(b.body)
+	failpoint.Hit("cursor.after")
 	b.report(result)
 	return nil
 }
@@ -138,6 +144,7 @@ func (b *batch) convert(ctx context.Context) (err error) {
 		if t.DuplicateOf != nil {
 			continue
 		}
+		failpoint.Hit("convert.file")
 		before := b.sink.Size()
 		outcome, err := b.plan.Convert(ctx, profile.File{Path: t.path, No: t.No, Captures: t.Captures, Limits: b.opt.Limits}, b.sink)
 		var refused *profile.RefusedFile
@@ -268,7 +275,12 @@ func (b *batch) put(ctx context.Context, key, path, sha string) error {
 	if _, linked := b.opt.Lake.Bucket.(objstore.Adopter); linked {
 		opt.SHA256 = ""
 	}
+	class, _, _ := strings.Cut(key, "/") // raw, staged or quarantine
+	if err := failpoint.Fail(class, "put.before"); err != nil {
+		return err
+	}
 	_, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, path, opt)
+	failpoint.Hit(class, "put.after")
 	return err
 }
 

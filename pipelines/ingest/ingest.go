@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
@@ -265,6 +266,7 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 	if err := f.load(ctx); err != nil {
 		return err
 	}
+	failpoint.Hit("feed.loaded")
 	watch := &file.Watch{
 		Place: f.Place, Pattern: f.pattern, Settle: f.Settle, Marker: f.Marker, Now: f.opt.Now,
 		Known:   func(e file.Entry) bool { return f.state.known[knownKey(e.Name, e.Size, e.Modified)] },
@@ -305,6 +307,7 @@ func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) (
 	eg.SetLimit(2)
 	for i, d := range group {
 		eg.Go(func() error {
+			failpoint.Hit("fetch.page.before")
 			path, err := d.Fetch(ctx, dir)
 			if err != nil {
 				return err
@@ -313,6 +316,7 @@ func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) (
 			if errors.Is(err, os.ErrNotExist) {
 				return nil
 			}
+			failpoint.Hit("fetch.page.after")
 			all[i] = arrival{d, path, sha, size}
 			return fault.Wrap(err, fault.Unavailable, "unreadable_file", d.Name, "give this user read permission", "the delivered file cannot be read")
 		})

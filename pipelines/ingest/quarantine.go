@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/warehouse"
 )
@@ -42,6 +43,7 @@ func (b *batch) quarantine(ctx context.Context, conn *warehouse.Conn) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("quarantine.copy_done")
 	key := lake.QuarantineKey(b.Source, b.Name, b.body.ID)
 	if err := b.put(ctx, key, path, done.SHA256); err != nil {
 		return err

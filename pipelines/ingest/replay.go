@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -155,12 +156,14 @@ func (f *feed) replay(ctx context.Context, filter Filter, result *Result) error 
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("replay.begin")
 	for i, stored := range files {
 		// A name that was delivered again since holds the truth: its old bytes must not come back.
 		if now, ok := f.state.names[stored.Name]; ok && now != refs[i] && f.state.shas[stored.Name] != stored.SHA256 {
 			continue
 		}
 		d := source.Delivery{Name: stored.Name, Size: stored.Bytes, Modified: stored.Modified, Captures: stored.Captures, Fetch: func(ctx context.Context, dir string) (string, error) {
+			failpoint.Hit("replay.unpack")
 			path := filepath.Join(dir, "replayed")
 			return path, unpack(ctx, f.opt.Lake, stored, path)
 		}}
@@ -170,6 +173,7 @@ func (f *feed) replay(ctx context.Context, filter Filter, result *Result) error 
 		if err := f.take(ctx, []source.Delivery{d}, []lake.FileRef{refs[i]}, result); err != nil {
 			return fault.Wrap(err, fault.KindOf(err), "replay", stored.Name, fault.HintOf(err), "the file cannot be taken in again")
 		}
+		failpoint.Hit("replay.file_done")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/retail"
@@ -293,10 +294,12 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 	for i, c := range s.Stream.All() {
 		ids[c.Name] = i + 1
 	}
+	failpoint.Hit("stage.start")
 	done, err := conn.CopyParquet(ctx, query, path, warehouse.CopyOptions{FieldIDs: ids})
 	if err != nil {
 		return b.expressionFault(err)
 	}
+	failpoint.Hit("stage.copy_done")
 	if s.Where == "" && len(s.OnePer) == 0 {
 		want := int64(0)
 		for _, t := range b.files {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -82,6 +83,7 @@ func Archive(ctx context.Context, b objstore.Bucket, src Source, req Request) (A
 		if err != nil {
 			return Archived{}, err
 		}
+		failpoint.Hit("report.archived")
 		return Archived{Manifest: m, Created: true}, nil
 	}
 	return Archived{}, fault.New(fault.Conflict, "report_contended", string(req.Kind)+" "+req.Period, "run the command again", "other writers took %d versions in a row", attempts)
@@ -90,6 +92,7 @@ func Archive(ctx context.Context, b objstore.Bucket, src Source, req Request) (A
 // store writes one version; ErrExists when any of its names holds other bytes.
 func store(ctx context.Context, b objstore.Bucket, doc *document, req Request, version int) (Manifest, error) {
 	doc.Header.Version = version
+	failpoint.Hit("report.render")
 	a, err := doc.render(req)
 	if err != nil {
 		return Manifest{}, err
@@ -102,11 +105,13 @@ func store(ctx context.Context, b objstore.Bucket, doc *document, req Request, v
 	}{{"document.html", a.HTML}, {"workbook.xlsx", a.XLSX}, {"facts.jsonl", a.Facts}} {
 		sum := sha256.Sum256(part.bytes)
 		kept := ArchivedFile{Name: part.name, Key: lake.ReportKey(string(a.Kind), a.Period, version, part.name), SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(part.bytes))}
+		failpoint.Hit("report.upload")
 		if err := putOnce(ctx, b, kept.Key, part.bytes, kept.SHA256); err != nil {
 			return m, err
 		}
 		m.Files = append(m.Files, kept)
 	}
+	failpoint.Hit("report.manifest")
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return m, fmt.Errorf("write the manifest of a report: %w", err)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/objstore"
 )
@@ -36,6 +37,7 @@ func (b *Bucket) PutIfAbsent(ctx context.Context, key string, body objstore.Body
 		return objstore.Info{}, err
 	}
 	defer os.Remove(temp) //nolint:errcheck // a leftover is swept later
+	failpoint.Hit("localfs.temp_written")
 	return b.publish(key, temp, digest)
 }
 
@@ -53,6 +55,7 @@ func (b *Bucket) AdoptIfAbsent(ctx context.Context, key, path string, opt objsto
 	if err := settle(ctx, key, path, opt); err != nil {
 		return objstore.Info{}, err
 	}
+	failpoint.Hit("localfs.adopt_settled")
 	info, err := b.publish(key, path, strings.ToLower(opt.SHA256))
 	if errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.ENOTSUP) {
 		return b.PutIfAbsent(ctx, key, objstore.File(path), opt)
@@ -102,6 +105,7 @@ func (b *Bucket) publish(key, file, digest string) (objstore.Info, error) {
 		if err != nil {
 			return objstore.Info{}, classify(key, "write", err)
 		}
+		failpoint.Hit("localfs.linked")
 		return b.sealed(key, info, digest)
 	}
 }
@@ -215,6 +219,7 @@ func (b *Bucket) writeTemp(ctx context.Context, key string, body objstore.Body, 
 		}
 	}()
 	hash := sha256.New()
+	failpoint.Hit("localfs.temp_made")
 	n, err := io.Copy(io.MultiWriter(out, hash), contextReader{ctx, in})
 	if err != nil {
 		return "", "", classify(key, "write", err)
@@ -273,6 +278,7 @@ func (b *Bucket) makeDir(dir string) error {
 		}
 		return err
 	}
+	failpoint.Hit("localfs.dir_made")
 	return syncDir(parent)
 }
 

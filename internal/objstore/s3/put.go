@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/objstore"
 )
@@ -76,6 +77,8 @@ func (b *Bucket) put(ctx context.Context, key string, c condition, body objstore
 	if err := ctx.Err(); err != nil {
 		return objstore.Info{}, err
 	}
+	failpoint.Hit("s3.put.before")
+	defer failpoint.Hit("s3.put.after")
 	if size := body.Size(); size > multipartAbove {
 		return b.putLarge(ctx, key, c, body, opt)
 	} else if size < 0 {
