@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
@@ -128,6 +129,10 @@ func (b *batch) id() string {
 	var parts []string
 	for _, t := range b.files {
 		parts = append(parts, t.Name, t.SHA256, strconv.FormatBool(t.DuplicateOf != nil))
+		if t.DuplicateOf != nil {
+			// Nothing else tells one repetition of known bytes from the next, and each is a delivery of its own.
+			parts = append(parts, t.Modified.UTC().Format(time.RFC3339Nano))
+		}
 	}
 	for _, ref := range b.body.Supersedes {
 		parts = append(parts, ref.Batch, strconv.Itoa(ref.FileNo))

@@ -226,6 +226,25 @@ func TestTheSameBytesAreTakenOnceAndNewBytesReplace(t *testing.T) {
 	s.want("order", "order_id, gross_amount", "R1|5.0000")
 }
 
+func TestEveryRepetitionOfKnownBytesIsADeliveryOfItsOwn(t *testing.T) {
+	s := tills(t)
+	path := filepath.Join(s.inbox, "till-S1-a.csv")
+	batches := map[string]bool{}
+	s.put("till-S1-a.csv", header+"R1,2026-01-05 10:00:00,A,1,2.50,\n")
+	for day := range 4 {
+		at := time.Date(2026, 2, 1+day, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range s.run().Batches {
+			batches[b.ID] = true
+		}
+	}
+	if len(batches) != 4 {
+		t.Errorf("4 deliveries of the same bytes make %d batches", len(batches))
+	}
+}
+
 func TestRefusedRecordsWaitInQuarantine(t *testing.T) {
 	s := tills(t)
 	var b strings.Builder
