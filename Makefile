@@ -38,4 +38,4 @@ lint: ## formatting, vet, layers and the SQL lint
 	@unformatted=$$(gofmt -l cmd internal pipelines transforms sql); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) test ./cmd/omoflow -run '^TestImportsGoDownOnly$$' -count=1
-	$(GO) test ./transforms -run 'Lint' -count=1
+	$(GO) test ./transforms -run 'Lint|ShippedModels' -count=1

@@ -180,6 +180,9 @@ func (p *Project) Check(ctx context.Context, s *warehouse.Conn, config map[strin
 		if err := p.lint(ctx, s, m, config, query); err != nil {
 			faults = append(faults, err)
 		}
+		if err := p.lintPortable(ctx, s, m, config); err != nil {
+			faults = append(faults, err)
+		}
 		if !m.IsCheck() && schemas[m.Name] != nil {
 			faults = append(faults, m.compare(schemas[m.Name])...)
 		}

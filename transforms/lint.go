@@ -27,6 +27,7 @@ type linter struct {
 	inputs   map[string]shape // what may be read, by lower-case relation name
 	ctes     map[string]bool
 	cte      string // the CTE at hand
+	portable bool   // only what is portable is looked at, not what is determined
 	findings []finding
 }
 
@@ -81,7 +82,7 @@ func (l *linter) report(query string) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.model.Allow)) {
-		if !used[name] {
+		if rule, _, _ := strings.Cut(name, " "); !used[name] && l.portable == (rule == "grain_checked") {
 			faults = append(faults, fault.New(fault.Usage, "lint_allow", l.model.place(query, -1), "remove it", "allow: %s allows nothing", name))
 		}
 	}
@@ -102,7 +103,11 @@ func (l *linter) allowed(f finding) (string, bool) {
 }
 
 func (l *linter) add(rule string, n node, fix, format string, args ...any) {
-	l.findings = append(l.findings, finding{rule: rule, cte: l.cte, at: n.at(), what: fmt.Sprintf(format, args...), fix: fix})
+	at := n.at()
+	if items := n.list("select_list"); at < 0 && len(items) > 0 {
+		at = items[0].at() // a SELECT has no place of its own
+	}
+	l.findings = append(l.findings, finding{rule: rule, cte: l.cte, at: at, what: fmt.Sprintf(format, args...), fix: fix})
 }
 
 // relationName is the name under which the syntax tree holds an input.

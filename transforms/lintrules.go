@@ -45,8 +45,8 @@ var clocks = setOf([]string{"current_date", "current_timestamp", "current_time",
 // orderedAggregates depend on the order of rows unless told one.
 var orderedAggregates = setOf([]string{"list", "array_agg", "string_agg", "group_concat", "listagg"})
 
-// provable rules can err on the safe side: the header may allow what they cannot follow, with the reason.
-var provable = setOf([]string{"tie_break", "limit_order"})
+// provable rules err on the safe side: the header may allow what they cannot follow, with the reason.
+var provable = setOf([]string{"tie_break", "limit_order", "grain_checked"})
 
 // collectNames gathers what may stand in FROM: CTEs of the statement and the declared inputs.
 func (l *linter) collectNames(tree node) {

@@ -8,7 +8,7 @@ import (
 // ties looks at every window and ordered aggregate of a SELECT: its order must be total, or what ties must be the same row.
 func (l *linter) ties(n node, s *scope) {
 	items := n.list("select_list")
-	visit(n["select_list"], func(o node) {
+	visit([]any{n["select_list"], n["qualify"]}, func(o node) {
 		if o.text("class") == "WINDOW" && dependsOnTies(o) {
 			l.window(o, s, items)
 		}
@@ -133,7 +133,7 @@ func (s *scope) keysHint() string {
 
 // limited refuses LIMIT whose order does not say which rows stay.
 func (l *linter) limited(n node, out shape) {
-	if !n.has("LIMIT_MODIFIER") && !n.has("LIMIT_PERCENT_MODIFIER") {
+	if l.portable || !n.has("LIMIT_MODIFIER") && !n.has("LIMIT_PERCENT_MODIFIER") {
 		return
 	}
 	told := map[string]bool{}

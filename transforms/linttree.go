@@ -137,7 +137,11 @@ func (l *linter) selectRow(n node, known map[string]shape) shape {
 	l.subqueries(n, known)
 	s.filter(n.child("where_clause"))
 	l.group(n, s)
-	l.ties(n, s)
+	if l.portable {
+		l.aliases(n, s)
+	} else {
+		l.ties(n, s)
+	}
 	out := s.project(n.list("select_list"))
 	if n.has("DISTINCT_MODIFIER") && out.columns != nil {
 		out.keys = shortest(append(out.keys, newKey(slices.Clone(out.columns)...)))

@@ -25,8 +25,12 @@ func relation(input string) string { return `"in ` + strings.ReplaceAll(input, `
 
 // render expands a model's SQL for one partition.
 func (m *Model) render(config map[string]string, part string) (string, *rendering, error) {
+	return m.expand(config, part, macros())
+}
+
+// expand expands a model's template with the given macros, which it keeps.
+func (m *Model) expand(config map[string]string, part string, functions template.FuncMap) (string, *rendering, error) {
 	r := &rendering{model: m, config: config, part: part, used: map[string]bool{}, asked: map[string]bool{}}
-	functions := macros()
 	functions["ref"] = r.ref
 	functions["config"] = r.configValue
 	functions["period"] = r.period
@@ -106,8 +110,11 @@ func macros() template.FuncMap {
 		"add_days":     func(d string, n any) string { return fmt.Sprintf("((%s) + CAST((%v) AS INTEGER))", d, n) },
 		"days_between": func(a, b string) string { return fmt.Sprintf("date_diff('day', (%s), (%s))", a, b) },
 		"trunc_date":   func(unit, d string) string { return fmt.Sprintf("CAST(date_trunc('%s', (%s)) AS DATE)", unit, d) },
-		"month_end":    func(d string) string { return "last_day(" + d + ")" },
-		"iso_dow":      func(d string) string { return "isodow(" + d + ")" },
+		"each_day": func(from, to string) string {
+			return fmt.Sprintf("generate_series(CAST((%s) AS TIMESTAMP), CAST((%s) AS TIMESTAMP), INTERVAL '1' DAY)", from, to)
+		},
+		"month_end": func(d string) string { return "last_day(" + d + ")" },
+		"iso_dow":   func(d string) string { return "isodow(" + d + ")" },
 		"join_text": func(x, separator, order string) string {
 			return fmt.Sprintf("array_to_string(array_agg(%[1]s ORDER BY %[3]s) FILTER (WHERE %[1]s IS NOT NULL), %[2]s)", x, quoted(separator), order)
 		},

@@ -42,7 +42,7 @@ final AS (
   SELECT CAST(listed.day AS DATE) AS business_date
   FROM month
   CROSS JOIN int_data_end
-  CROSS JOIN UNNEST(generate_series(CAST({{greatest2 "month.month_start" "int_data_end.first_date"}} AS TIMESTAMP), CAST({{least2 "month.month_last" "int_data_end.last_date"}} AS TIMESTAMP), INTERVAL '1' DAY)) AS listed (day)
+  CROSS JOIN UNNEST({{each_day (greatest2 "month.month_start" "int_data_end.first_date") (least2 "month.month_last" "int_data_end.last_date")}}) AS listed (day)
 )
 SELECT
   business_date

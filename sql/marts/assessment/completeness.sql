@@ -30,11 +30,7 @@ due AS (
     CAST(listed.day AS DATE) AS business_date
   FROM expectation
   CROSS JOIN int_data_end
-  CROSS JOIN UNNEST(generate_series(
-    CAST(coalesce(expectation.from_date, int_data_end.first_date) AS TIMESTAMP),
-    CAST({{least2 "expectation.to_date" "int_data_end.last_date"}} AS TIMESTAMP),
-    INTERVAL '1' DAY
-  )) AS listed (day)
+  CROSS JOIN UNNEST({{each_day "coalesce(expectation.from_date, int_data_end.first_date)" (least2 "expectation.to_date" "int_data_end.last_date")}}) AS listed (day)
   WHERE coalesce(expectation.every, 'day') = 'day'
 ),
 by_feed AS (                                        -- a feed that is not due by location is complete when any of its records came

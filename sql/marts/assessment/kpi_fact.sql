@@ -152,7 +152,7 @@ base_period AS (                                    -- days and weeks compare wi
     CASE WHEN period_type IN ('day', 'week') THEN {{add_days "period_start" "-364"}} ELSE CAST(period_start - INTERVAL '1' YEAR AS DATE) END AS base_start,
     CASE
       WHEN period_type IN ('day', 'week') THEN {{add_days "last_date" "-364"}}
-      WHEN last_date = period_end THEN last_day(CAST(last_date - INTERVAL '1' YEAR AS DATE))
+      WHEN last_date = period_end THEN {{month_end "CAST(last_date - INTERVAL '1' YEAR AS DATE)"}}
       ELSE CAST(last_date - INTERVAL '1' YEAR AS DATE)
     END AS base_last
   FROM int_period
@@ -192,7 +192,7 @@ target AS (
     CASE
       WHEN period_end = period_start THEN 'day'
       WHEN period_end = {{add_days "period_start" "6"}} THEN 'week'
-      WHEN period_end = last_day(CAST(period_start + INTERVAL '2' MONTH AS DATE)) THEN 'quarter'
+      WHEN period_end = {{month_end "CAST(period_start + INTERVAL '2' MONTH AS DATE)"}} THEN 'quarter'
       ELSE 'month'
     END AS period_type,
     period_start,
@@ -201,8 +201,8 @@ target AS (
     sum(amount) AS amount
   FROM stg_target
   WHERE kpi_id = 'net_sales'
-    AND (period_end IS NULL OR period_end = period_start OR period_end = {{add_days "period_start" "6"}} OR period_end = last_day(period_start) OR period_end = last_day(CAST(period_start + INTERVAL '2' MONTH AS DATE)))
-  GROUP BY period_type, period_end, period_start, scope_type, coalesce(scope_id, '')
+    AND (period_end IS NULL OR period_end = period_start OR period_end = {{add_days "period_start" "6"}} OR period_end = {{month_end "period_start"}} OR period_end = {{month_end "CAST(period_start + INTERVAL '2' MONTH AS DATE)"}})
+  GROUP BY period_end, period_start, scope_type, coalesce(scope_id, '')
 ),
 fact AS (
   SELECT 'net_sales' AS kpi_id, period_type, period_start, period_end, scope_type, scope_id, CAST(home_sale_net_amount - home_refund_net_amount AS DECIMAL(38,4)) AS numerator, CAST(1 AS DECIMAL(38,4)) AS denominator, order_qty AS sample

@@ -24,7 +24,7 @@ allow:
 WITH stg_calendar_day AS (SELECT * FROM {{ref "stg_calendar_day"}}),
 listed AS (
   SELECT CAST(series.day AS DATE) AS calendar_date
-  FROM range(TIMESTAMP '2008-01-01 00:00:00', TIMESTAMP '2037-01-01 00:00:00', INTERVAL '1' DAY) AS series (day)
+  FROM UNNEST({{each_day "DATE '2008-01-01'" "DATE '2036-12-31'"}}) AS series (day)
 ),
 numbered AS (
   SELECT

@@ -66,7 +66,7 @@ holiday_lists AS (
     SELECT
         period_type,
         period_start,
-        array_to_string(array_agg(holiday_id ORDER BY holiday_id NULLS LAST), ', ') AS holiday_id
+        {{join_text "holiday_id" ", " "holiday_id NULLS LAST"}} AS holiday_id
     FROM holidays
     GROUP BY period_type, period_start
 ),

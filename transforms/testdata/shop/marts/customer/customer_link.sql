@@ -16,4 +16,4 @@ checks: [unique_grain]
 WITH orders AS (SELECT * FROM {{ref "stg_order"}})
 SELECT order_id AS record_id, CAST(business_date AS TIMESTAMP) AS registered_at, 'customer' AS key_type, source_customer_id AS key_value
 FROM orders
-ORDER BY order_id
+ORDER BY order_id NULLS LAST

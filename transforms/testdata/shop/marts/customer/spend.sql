@@ -15,4 +15,4 @@ WITH orders AS (SELECT * FROM {{ref "stg_order"}})
 SELECT source_customer_id, sum(total_amount) AS total_amount
 FROM orders
 GROUP BY source_customer_id
-ORDER BY source_customer_id
+ORDER BY source_customer_id NULLS LAST

@@ -11,6 +11,7 @@ columns:
   location_id: {type: VARCHAR, about: store}
   total_amount: {type: "DECIMAL(38,4)", about: amount so far}
   month: {type: DATE, about: first day}
+checks: [unique_grain]
 */
 WITH day AS (SELECT * FROM {{ref "sales.day"}}),
 before AS (SELECT * FROM {{ref "sales.balance"}}),
@@ -22,4 +23,4 @@ both_sides AS (
 SELECT location_id, CAST(sum(total_amount) AS DECIMAL(38,4)) AS total_amount, month
 FROM both_sides
 GROUP BY location_id, month
-ORDER BY month, location_id
+ORDER BY month NULLS LAST, location_id NULLS LAST

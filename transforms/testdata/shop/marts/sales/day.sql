@@ -18,4 +18,4 @@ WITH orders AS (SELECT * FROM {{ref "stg_order"}})
 SELECT location_id, count(*) AS order_qty, sum(total_amount) AS total_amount, {{ratio "sum(total_amount)" "count(*)" 6}} AS share, business_date
 FROM orders
 GROUP BY location_id, business_date
-ORDER BY business_date, location_id
+ORDER BY business_date NULLS LAST, location_id NULLS LAST

@@ -10,6 +10,7 @@ columns:
   batch: {type: VARCHAR, about: batch}
   file_no: {type: INTEGER, about: file}
   expected_qty: {type: BIGINT, about: expectations of its feed}
+checks: [unique_grain]
 */
 WITH file AS (SELECT * FROM {{ref "system.file"}}),
 expectation AS (SELECT source, feed, count(*) AS expected_qty FROM {{ref "system.expectation"}} GROUP BY source, feed)
@@ -17,4 +18,4 @@ SELECT file.batch, file.file_no, coalesce(expectation.expected_qty, 0) AS expect
 FROM file
 LEFT JOIN expectation ON file.source = expectation.source AND file.feed = expectation.feed
 WHERE NOT file.is_superseded
-ORDER BY file.batch, file.file_no
+ORDER BY file.batch NULLS LAST, file.file_no NULLS LAST

@@ -6,8 +6,9 @@ partition: month(month)
 inputs:
   stg_order: same
   sales.day: window(12)
+checks: [unique_grain]
 */
-WITH sold AS (SELECT date_trunc('month', business_date) AS month, sum(total_amount) AS total_amount FROM {{ref "stg_order"}} GROUP BY date_trunc('month', business_date)),
+WITH sold AS (SELECT {{trunc_date "month" "business_date"}} AS month, sum(total_amount) AS total_amount FROM {{ref "stg_order"}} GROUP BY {{trunc_date "month" "business_date"}}),
 year AS (SELECT sum(total_amount) AS year_amount FROM {{ref "sales.day"}})
 SELECT
   CAST(sold.month AS DATE) AS month,
@@ -15,4 +16,4 @@ SELECT
   CAST(year.year_amount AS DECIMAL(38,4)) AS year_amount
 FROM sold
 CROSS JOIN year
-ORDER BY month
+ORDER BY month NULLS LAST

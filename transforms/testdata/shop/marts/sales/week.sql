@@ -16,4 +16,4 @@ dated AS (SELECT {{add_days (trunc_date "week" "business_date") "6"}} AS week_en
 SELECT CAST(sum(total_amount) AS DECIMAL(38,4)) AS total_amount, week_end
 FROM dated
 GROUP BY week_end
-ORDER BY week_end
+ORDER BY week_end NULLS LAST

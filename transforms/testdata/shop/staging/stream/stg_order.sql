@@ -19,10 +19,10 @@ WITH staged AS (SELECT * FROM {{ref "staged.order"}}),
 ranked AS (
   SELECT
     source, order_id, location_id, source_customer_id, total_amount, business_date,
-    row_number() OVER (PARTITION BY source, order_id ORDER BY source_version DESC, batch_seq DESC, file_no DESC, source_row DESC, batch) AS version_rank
+    row_number() OVER (PARTITION BY source, order_id ORDER BY source_version DESC NULLS LAST, batch_seq DESC NULLS LAST, file_no DESC NULLS LAST, source_row DESC NULLS LAST, batch NULLS LAST) AS version_rank
   FROM staged
 )
 SELECT source, order_id, location_id, source_customer_id, total_amount, business_date
 FROM ranked
 WHERE version_rank = 1
-ORDER BY source, order_id
+ORDER BY source NULLS LAST, order_id NULLS LAST

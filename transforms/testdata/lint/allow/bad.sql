@@ -1,0 +1,18 @@
+/*
+about: "Sales that stand for any model."
+owner: test
+kind: full
+grain: [source, order_id]
+inputs:
+  stg_sale: all
+checks: [unique_grain]
+allow:
+  tie_break in gone: "there was a rank here once"
+*/ -- want allow
+WITH stg_sale AS (SELECT * FROM {{ref "stg_sale"}})
+SELECT
+  source,
+  order_id,
+  net_amount
+FROM stg_sale
+ORDER BY source NULLS LAST, order_id NULLS LAST

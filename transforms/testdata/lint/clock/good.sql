@@ -1,0 +1,17 @@
+/*
+about: "Sales that stand for any model."
+owner: test
+kind: full
+grain: [source, order_id]
+inputs:
+  stg_sale: all
+checks: [unique_grain]
+*/
+WITH stg_sale AS (SELECT * FROM {{ref "stg_sale"}})
+SELECT
+  source,
+  order_id,
+  business_date AS today,
+  'now()' AS text -- not now() either
+FROM stg_sale
+ORDER BY source NULLS LAST, order_id NULLS LAST

@@ -1,0 +1,18 @@
+/*
+about: "Sales that stand for any model."
+owner: test
+kind: full
+grain: [source, order_id]
+inputs:
+  stg_sale: all
+checks: [unique_grain]
+*/
+WITH stg_sale AS (SELECT * FROM {{ref "stg_sale"}})
+SELECT
+  source,
+  order_id,
+  net_amount / 3 AS third, -- want double
+  CAST(net_amount AS DOUBLE) AS net, -- want double
+  net_amount * 1e2 AS cents -- want double
+FROM stg_sale
+ORDER BY source NULLS LAST, order_id NULLS LAST

@@ -1,0 +1,17 @@
+/*
+about: "Sales that stand for any model."
+owner: test
+kind: full
+grain: [source, order_id]
+inputs:
+  stg_sale: all
+checks: [unique_grain]
+*/
+WITH stg_sale AS (SELECT * FROM {{ref "stg_sale"}})
+SELECT
+  source,
+  order_id,
+  {{ratio "net_amount" "3" 6}} AS third,
+  net_amount * 100 AS cents
+FROM stg_sale
+ORDER BY source NULLS LAST, order_id NULLS LAST

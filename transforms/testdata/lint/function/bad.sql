@@ -1,0 +1,19 @@
+/*
+about: "Sales that stand for any model."
+owner: test
+kind: full
+grain: [source, order_id]
+inputs:
+  stg_sale: all
+checks: [unique_grain]
+*/
+WITH stg_sale AS (SELECT * FROM {{ref "stg_sale"}})
+SELECT
+  source,
+  order_id,
+  concat(source, order_id) AS name, -- want function
+  strftime(business_date, '%Y') AS year, -- want function
+  greatest(quantity, 1) AS units, -- want function
+  jaccard(source, order_id) AS alike -- want function
+FROM stg_sale
+ORDER BY source NULLS LAST, order_id NULLS LAST

@@ -1,0 +1,19 @@
+/*
+about: "Sales that stand for any model."
+owner: test
+kind: full
+grain: [source, order_id]
+inputs:
+  stg_sale: all
+checks: [unique_grain]
+*/
+WITH stg_sale AS (SELECT * FROM {{ref "stg_sale"}}),
+top AS (
+  SELECT source, order_id, net_amount
+  FROM stg_sale
+  ORDER BY net_amount DESC NULLS LAST, source NULLS LAST, order_id NULLS LAST
+  LIMIT 3
+)
+SELECT source, order_id
+FROM top
+ORDER BY source NULLS LAST, order_id NULLS LAST
