@@ -44,6 +44,7 @@ func Build(ctx context.Context, opt Options) (*Candidate, error) {
 	}
 	r := release.Release{
 		Parent: b.parent.Seq, Streams: b.positions(), Tables: b.refs, Models: b.models, Config: b.asked, Engine: b.engine, Code: opt.Code,
+		Heads: b.heads(),
 	}
 	if err := b.share(ctx, 1); err != nil {
 		return nil, err
@@ -109,6 +110,17 @@ func (b *build) notBehind() error {
 		}
 	}
 	return nil
+}
+
+// heads gives the hash of each of those entries, so that a log which lost its end, or grew another one, is found out.
+func (b *build) heads() map[string]string {
+	at, heads := b.positions(), map[string]string{}
+	for _, batch := range b.batches {
+		if batch.Seq == at[batch.Log] {
+			heads[batch.Log] = batch.Hash
+		}
+	}
+	return heads
 }
 
 // nothingNew tells whether the parent was built from the same batches, models, values and engine.

@@ -15,7 +15,7 @@ func TestDamageIsNamedAndMended(t *testing.T) {
 	runOmoflow(t, dir)
 	table := flip(t, filepath.Join(dir, "lake", "tables", "sales.day"))
 	refused(t, dir, 9, table, "query", "SELECT count(*) FROM sales.day")
-	refused(t, dir, 9, "omoflow rebuild", "check", "--read-data")
+	refused(t, dir, 9, "omoflow repair", "check", "--read-data")
 	if output := runOmoflow(t, dir, "rebuild", "-q"); !strings.Contains(output, "mended tables/sales.day/") {
 		t.Errorf("rebuild does not say what it mended: %s", output)
 	}

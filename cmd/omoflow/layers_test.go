@@ -28,6 +28,7 @@ var floors = []struct {
 	{"internal/journal", []string{"internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/lake", []string{"internal/journal", "internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/release", []string{"internal/lake", "internal/journal", "internal/objstore", "internal/warehouse", "internal/fault", "internal/failpoint", "internal/retail"}},
+	{"internal/inspect", []string{"internal/release", "internal/lake", "internal/journal", "internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"pipelines/source", []string{"internal/fault", "internal/retail", "internal/strictyaml", "internal/objstore"}},
 	{"pipelines/ingest", []string{"pipelines/source", "internal/"}},
 	{"pipelines/report", []string{"internal/"}},

@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,26 +14,16 @@ import (
 
 // Check reads every object of the log, entries that checkpoints repeat included, and gives all damage found.
 // The error is only for what kept it from reading.
-func (l *Log) Check(ctx context.Context) (problems []error, err error) {
-	var seqs []int64
-	err = l.list(ctx, 0, func(seq int64) error {
-		last := int64(0)
-		if len(seqs) > 0 {
-			last = seqs[len(seqs)-1]
-		}
-		// What the listing left out is asked for by name, up to a bound that a stray number cannot exceed.
-		for gap := last + 1; gap < seq && gap <= last+readAhead; gap++ {
-			seqs = append(seqs, gap)
-		}
-		seqs = append(seqs, seq)
-		return nil
-	})
-	if fault.KindOf(err) == fault.Damaged {
-		problems, err = append(problems, err), nil
-	}
+func (l *Log) Check(ctx context.Context) (problems []error, err error) { return l.Examine(ctx, nil) }
+
+// Examine is Check that also hands every readable entry to fn, in order, whatever is wrong with the others. A nil fn
+// is fine.
+func (l *Log) Examine(ctx context.Context, fn func(Entry)) (problems []error, err error) {
+	seqs, folded, problems, err := l.survey(ctx)
 	if err != nil {
 		return problems, err
 	}
+	hashes := make(map[int64]string, len(seqs))
 	var prev Entry
 	for len(seqs) > 0 {
 		run := seqs[:min(len(seqs), readAhead)]
@@ -41,25 +33,79 @@ func (l *Log) Check(ctx context.Context) (problems []error, err error) {
 			return problems, err
 		}
 		for i, e := range entries {
-			if found := follows(l.name, prev, e, run[i], errs[i]); found != nil {
-				problems = append(problems, found...)
+			problems = append(problems, follows(l.name, prev, e, run[i], errs[i])...)
+			if fn != nil && errs[i] == nil {
+				fn(e)
 			}
+			hashes[run[i]] = e.Hash
 			prev = e
 			prev.Seq = run[i]
 		}
 	}
-	folded, err := l.checkpoints(ctx)
-	if err != nil {
-		return problems, err
-	}
 	for _, to := range folded {
-		if _, err := l.decodeFolded(ctx, to); fault.KindOf(err) == fault.Damaged {
-			problems = append(problems, err)
-		} else if err != nil {
+		found, err := l.examineFolded(ctx, to, hashes)
+		if err != nil {
 			return problems, err
 		}
+		problems = append(problems, found...)
 	}
 	return problems, nil
+}
+
+// survey lists the log's folder: entries, with the numbers that are missing between them, and checkpoints.
+func (l *Log) survey(ctx context.Context) (seqs, folded []int64, problems []error, err error) {
+	folder := root + l.name + "/"
+	last := int64(0)
+	err = l.bucket.List(ctx, folder, "", func(info objstore.Info) error {
+		name := strings.TrimPrefix(info.Key, folder)
+		if end, ok := strings.CutPrefix(name, checkpointPrefix); ok {
+			if seq, ok := parseSeq(strings.TrimSuffix(end, checkpointSuffix)); ok && seq%foldSize == 0 && strings.HasSuffix(end, checkpointSuffix) {
+				folded = append(folded, seq)
+				return nil
+			}
+		}
+		seq, ok := parseSeq(strings.TrimSuffix(name, ".json"))
+		if !ok || !strings.HasSuffix(name, ".json") {
+			problems = append(problems, damaged(info.Key, "no entry has such a name"))
+			return nil
+		}
+		// What the listing left out is asked for by name, up to a bound that a stray number cannot exceed.
+		for gap := last + 1; gap < seq && gap <= last+readAhead; gap++ {
+			seqs = append(seqs, gap)
+		}
+		if seq > last {
+			seqs, last = append(seqs, seq), seq
+		}
+		return nil
+	})
+	return seqs, folded, problems, err
+}
+
+// examineFolded compares a checkpoint with the entries that it repeats, byte for byte.
+func (l *Log) examineFolded(ctx context.Context, to int64, hashes map[int64]string) ([]error, error) {
+	key := l.checkpointKey(to)
+	raw, err := objstore.ReadAll(ctx, l.bucket, key, 0)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return nil, nil // gone since it was listed
+	}
+	if err != nil {
+		return nil, err
+	}
+	lines := bytes.Split(raw, []byte("\n"))
+	if len(lines) != foldSize+1 || len(lines[foldSize]) > 0 {
+		return []error{damaged(key, "the checkpoint holds %d lines instead of %d", len(lines)-1, foldSize)}, nil
+	}
+	for i, line := range lines[:foldSize] {
+		seq := to - foldSize + 1 + int64(i)
+		want, there := hashes[seq]
+		if _, err := decodeAt(line, key, l.name, seq); fault.KindOf(err) == fault.Damaged || there && want != "" && want != hashOf(line) {
+			return []error{damaged(key, "line %d is not entry %d", i+1, seq)}, nil
+		}
+		if !there {
+			return []error{damaged(EntryKey(l.name, seq), "the entry is missing; a checkpoint repeats it")}, nil
+		}
+	}
+	return nil, nil
 }
 
 // follows gives what is wrong with the entry of a sequence number, which err kept from being read.

@@ -139,9 +139,14 @@ func isHash(s string) bool {
 	return err == nil && len(raw) == sha256.Size && s == strings.ToLower(s)
 }
 
+// damagedHead is the error of a head that does not agree with its log.
+func damagedHead(key, format string, args ...any) error {
+	return fault.New(fault.Damaged, "head_damaged", key, "run `omoflow repair`; it notes the head again", format, args...)
+}
+
 // damaged is the error of an object that is missing, unreadable or off the chain.
 func damaged(key, format string, args ...any) error {
-	return fault.New(fault.Damaged, "journal_damaged", key, "restore this object from a backup; omoflow check lists all damage", format, args...)
+	return fault.New(fault.Damaged, "journal_damaged", key, "run `omoflow repair`; what no checkpoint repeats must be restored from a backup", format, args...)
 }
 
 // decodeAt decodes the entry of key and checks that it belongs there.

@@ -48,7 +48,8 @@ type Log struct {
 	mu      sync.Mutex
 	tail    Entry // the latest verified entry seen, a hint where to look for later ones
 	appends int64
-	epoch   int64 // claimed by this writer; 0 when none is
+	epoch   int64  // claimed by this writer; 0 when none is
+	headTag string // version of the head this writer stored last, "" when it does not know it
 }
 
 // Open gives the log, which need not exist yet. It does no input or output.
@@ -114,7 +115,7 @@ func (l *Log) append(ctx context.Context, seq int64, kind string, body any, epoc
 	if err := failpoint.Fail("commit", class, "before_put"); err != nil {
 		return Entry{}, err
 	}
-	if err := l.put(ctx, seq, raw); err != nil {
+	if err := l.put(ctx, key, raw); err != nil {
 		return Entry{}, err
 	}
 	failpoint.Hit("commit", class, "after_put_before_ack")
@@ -122,6 +123,7 @@ func (l *Log) append(ctx context.Context, seq int64, kind string, body any, epoc
 		return Entry{}, err
 	}
 	l.remember(e)
+	l.note(ctx, e)
 	return e, nil
 }
 

@@ -96,6 +96,7 @@ type Batch struct {
 	Feed         string          `json:"feed"`
 	Profile      string          `json:"profile,omitempty"`
 	Mapping      string          `json:"mapping,omitempty"` // hash of the rules that mapped the files
+	Rules        *Object         `json:"rules,omitempty"`   // those rules, so that the rows can be made again
 	Files        []File          `json:"files"`
 	Staged       []Staged        `json:"staged,omitempty"`
 	Quarantine   *Object         `json:"quarantine,omitempty"`

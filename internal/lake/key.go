@@ -76,6 +76,12 @@ func ReportKey(report, period string, version int, file string) string {
 	return join("reports", report, period) + fmt.Sprintf("/v%d/", version) + Encode(file)
 }
 
+// RulesKey is where the rules that mapped a batch's files lie.
+func RulesKey(sha256Hex string) string { return join("rules", sha256Hex) + ".json" }
+
+// DamagedKey is where a repair keeps the bytes that it replaced: under the object's key and their own hash.
+func DamagedKey(key, sha256Hex string) string { return "damaged/" + key + "~" + sha256Hex[:12] }
+
 // CandidateKey is where the latest release candidate that was not published is described.
 const CandidateKey = "candidate.json"
 

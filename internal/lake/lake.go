@@ -5,8 +5,10 @@
 package lake
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -21,8 +23,8 @@ import (
 // Format is the lake format this program writes; it opens no later one.
 const Format = 1
 
-// rootKey is the object that makes a bucket a lake.
-const rootKey = "lake.json"
+// RootKey is the object that makes a bucket a lake.
+const RootKey = "lake.json"
 
 // Lake is an opened lake.
 type Lake struct {
@@ -32,9 +34,22 @@ type Lake struct {
 	Writer string // names this process in journal entries; empty means host and process
 }
 
+// rootFile is lake.json. Sum covers the other fields; lakes made by early versions have none.
 type rootFile struct {
 	Format int    `json:"format"`
 	ID     string `json:"id"`
+	Sum    string `json:"sum,omitempty"`
+}
+
+// encodeRoot gives the bytes of lake.json.
+func encodeRoot(format int, id string, sealed bool) ([]byte, error) {
+	root := rootFile{Format: format, ID: id}
+	if sealed {
+		sum := sha256.Sum256(fmt.Appendf(nil, "lake %d %s", format, id))
+		root.Sum = hex.EncodeToString(sum[:])
+	}
+	data, err := json.Marshal(root)
+	return append(data, '\n'), err
 }
 
 // Create makes b a lake, or opens the lake that it is already.
@@ -44,12 +59,12 @@ func Create(ctx context.Context, b objstore.Bucket) (*Lake, error) {
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails since Go 1.24
-	data, err := json.Marshal(rootFile{Format: Format, ID: hex.EncodeToString(id[:])})
+	data, err := encodeRoot(Format, hex.EncodeToString(id[:]), true)
 	if err != nil {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
 	failpoint.Hit("lake.create.before")
-	_, err = b.PutIfAbsent(ctx, rootKey, objstore.Bytes(append(data, '\n')), objstore.PutOptions{})
+	_, err = b.PutIfAbsent(ctx, RootKey, objstore.Bytes(data), objstore.PutOptions{})
 	if err != nil && !errors.Is(err, objstore.ErrExists) && !errors.Is(err, objstore.ErrUnknownOutcome) {
 		return nil, fmt.Errorf("create the lake: %w", err)
 	}
@@ -60,7 +75,7 @@ func Create(ctx context.Context, b objstore.Bucket) (*Lake, error) {
 // Open opens a lake. A bucket that is none is fault.Usage and objstore.ErrNotFound; a later format is
 // fault.Usage.
 func Open(ctx context.Context, b objstore.Bucket) (*Lake, error) {
-	raw, err := objstore.ReadAll(ctx, b, rootKey, 1<<16)
+	raw, err := objstore.ReadAll(ctx, b, RootKey, 1<<16)
 	if errors.Is(err, objstore.ErrNotFound) {
 		return nil, fault.Wrap(err, fault.Usage, "no_lake", b.URL(), "run omoflow init, or correct lake: in omoflow.yaml", "there is no lake here")
 	}
@@ -72,11 +87,17 @@ func Open(ctx context.Context, b objstore.Bucket) (*Lake, error) {
 	if err == nil && (root.Format < 1 || root.ID == "") {
 		err = errors.New("format or id is missing")
 	}
+	if err == nil && root.Format <= Format {
+		var same []byte
+		if same, err = encodeRoot(root.Format, root.ID, root.Sum != ""); err == nil && !bytes.Equal(same, raw) {
+			err = errors.New("the bytes are not those that were written")
+		}
+	}
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Damaged, "lake_damaged", rootKey, "restore lake.json from a backup", "this does not describe a lake")
+		return nil, fault.Wrap(err, fault.Damaged, "lake_damaged", RootKey, "run `omoflow repair`; a release tells what lake.json said", "this does not describe a lake")
 	}
 	if root.Format > Format {
-		return nil, fault.New(fault.Usage, "newer_format", rootKey, "run a newer omoflow", "the lake has format %d, this omoflow knows %d", root.Format, Format)
+		return nil, fault.New(fault.Usage, "newer_format", RootKey, "run a newer omoflow", "the lake has format %d, this omoflow knows %d", root.Format, Format)
 	}
 	return &Lake{Bucket: b, ID: root.ID, Format: root.Format}, nil
 }
@@ -92,6 +113,9 @@ func (l *Lake) StreamLog(source, feed string) *journal.Log {
 
 // ReleaseLog is the log whose entries are releases.
 func (l *Lake) ReleaseLog() *journal.Log { return l.log("release") }
+
+// DocumentLog is the log of the archived versions of documents.
+func (l *Lake) DocumentLog() *journal.Log { return l.log(documentLog) }
 
 // DecisionLog is the log of what people decided.
 func (l *Lake) DecisionLog() *journal.Log { return l.log("decision") }

@@ -78,6 +78,8 @@ type Release struct {
 	Models       map[string]string   `json:"models,omitempty"` // model -> fingerprint of its SQL and header
 	Config       map[string]string   `json:"config,omitempty"` // values the models used
 	Audit        string              `json:"audit,omitempty"`  // hash of the audit log's last entry
+	Heads        map[string]string   `json:"heads,omitempty"`  // stream log -> hash of the last entry consumed
+	Lake         string              `json:"lake,omitempty"`   // id of the lake it belongs to
 	Engine       string              `json:"engine"`
 	Code         string              `json:"code"`
 }
@@ -97,7 +99,7 @@ func Publish(ctx context.Context, lk *lake.Lake, parent int64, r Release) (Relea
 	if latest.Seq != parent {
 		return Release{}, fault.New(fault.Conflict, "release_moved", journal.EntryKey(log.Name(), tail.Seq), "run again; it builds on the newer release", "release %d was published, this one follows %d", latest.Seq, parent)
 	}
-	r.Seq, r.Hash, r.At, r.Parent = 0, "", time.Time{}, parent
+	r.Seq, r.Hash, r.At, r.Parent, r.Lake = 0, "", time.Time{}, parent, lk.ID
 	e, err := log.Append(ctx, tail.Seq+1, KindRelease, r)
 	if err != nil {
 		return Release{}, err
@@ -175,9 +177,23 @@ func List(ctx context.Context, lk *lake.Lake) ([]Release, error) {
 	return all, err
 }
 
+// candidateFile is candidate.json. No entry names its hash, so it carries its own.
+type candidateFile struct {
+	Release
+	Sum string `json:"sum,omitempty"` // of the release alone
+}
+
+func encodeCandidate(r Release) ([]byte, error) {
+	bare, err := encode(r)
+	if err != nil {
+		return nil, err
+	}
+	return encode(candidateFile{r, digest(bare)})
+}
+
 // PutCandidate stores a release that was built but not published, for inspection. It replaces the one before.
 func PutCandidate(ctx context.Context, lk *lake.Lake, r Release) error {
-	data, err := encode(r)
+	data, err := encodeCandidate(r)
 	if err != nil {
 		return err
 	}
@@ -207,10 +223,23 @@ func Candidate(ctx context.Context, lk *lake.Lake) (r Release, ok bool, err erro
 	if err != nil {
 		return Release{}, false, err
 	}
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return Release{}, false, fault.Wrap(err, fault.Damaged, "candidate_damaged", lake.CandidateKey, "delete it; the next run makes it anew", "this does not hold a release")
+	var stored candidateFile
+	err = json.Unmarshal(raw, &stored)
+	if err == nil {
+		var same []byte
+		if stored.Sum == "" { // as early versions wrote it
+			same, err = encode(stored.Release)
+		} else {
+			same, err = encodeCandidate(stored.Release)
+		}
+		if err == nil && !bytes.Equal(same, raw) {
+			err = errors.New("the bytes are not those that were written")
+		}
 	}
-	return r, true, nil
+	if err != nil {
+		return Release{}, false, fault.Wrap(err, fault.Damaged, "candidate_damaged", lake.CandidateKey, "run `omoflow repair`, which removes it; nothing depends on it", "this does not hold a release")
+	}
+	return stored.Release, true, nil
 }
 
 // encode gives the canonical bytes of a stored document: map keys sorted, indented, one line end.

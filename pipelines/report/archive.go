@@ -17,8 +17,8 @@ import (
 	"github.com/omoflow/omoflow/internal/objstore"
 )
 
-// Manifest describes one archived version of a document. It is written last: a version is in the archive when
-// its manifest is.
+// Manifest describes one archived version of a document. It is written after the files, and the entry of the document log
+// that names all of them after it: a version is in the archive when its manifest is.
 type Manifest struct {
 	Format      int            `json:"format"`
 	Kind        Kind           `json:"report"`
@@ -30,6 +30,7 @@ type Manifest struct {
 	ReleaseHash string         `json:"release_hash"`
 	DataAsOf    string         `json:"data_as_of"`
 	NotFed      []string       `json:"not_fed"`
+	Languages   []Language     `json:"languages,omitempty"`
 	Files       []ArchivedFile `json:"files"`
 }
 
@@ -70,7 +71,7 @@ func Archive(ctx context.Context, b objstore.Bucket, src Source, req Request) (A
 		}
 		if n := len(kept); n > 0 {
 			if last := kept[n-1]; last.ContentHash == doc.Header.Hash {
-				return Archived{Manifest: last}, nil
+				return Archived{Manifest: last}, record(ctx, b, last) // the entry may be missing after a crash
 			} else if next <= last.Version {
 				next = last.Version
 			}
@@ -84,39 +85,70 @@ func Archive(ctx context.Context, b objstore.Bucket, src Source, req Request) (A
 			return Archived{}, err
 		}
 		failpoint.Hit("report.archived")
-		return Archived{Manifest: m, Created: true}, nil
+		return Archived{Manifest: m, Created: true}, record(ctx, b, m)
 	}
 	return Archived{}, fault.New(fault.Conflict, "report_contended", string(req.Kind)+" "+req.Period, "run the command again", "other writers took %d versions in a row", attempts)
 }
 
+// piece is one object of a version.
+type piece struct {
+	lake.Object
+	content []byte
+}
+
+// pieces renders a version and gives its objects, the manifest last.
+func (d *document) pieces(req Request, version int) (Manifest, []piece, error) {
+	d.Header.Version = version
+	a, err := d.render(req)
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	f := d.Header.Facts
+	m := Manifest{Format: 1, Kind: a.Kind, Period: a.Period, Version: version, Status: a.Status, ContentHash: a.ContentHash, Release: f.Release, ReleaseHash: f.ReleaseHash, DataAsOf: f.DataAsOf, NotFed: a.NotFed, Languages: req.languages()}
+	var all []piece
+	add := func(name string, content []byte) {
+		sum := sha256.Sum256(content)
+		all = append(all, piece{lake.Object{Key: lake.ReportKey(string(a.Kind), a.Period, version, name), SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(content))}, content})
+	}
+	for _, part := range []struct {
+		name    string
+		content []byte
+	}{{"document.html", a.HTML}, {"workbook.xlsx", a.XLSX}, {"facts.jsonl", a.Facts}} {
+		add(part.name, part.content)
+		o := all[len(all)-1].Object
+		m.Files = append(m.Files, ArchivedFile{Name: part.name, Key: o.Key, SHA256: o.SHA256, Bytes: o.Bytes})
+	}
+	text, err := m.encode()
+	add(manifestName, text)
+	return m, all, err
+}
+
+func (m Manifest) encode() ([]byte, error) {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the manifest of a report: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
 // store writes one version; ErrExists when any of its names holds other bytes.
 func store(ctx context.Context, b objstore.Bucket, doc *document, req Request, version int) (Manifest, error) {
-	doc.Header.Version = version
 	failpoint.Hit("report.render")
-	a, err := doc.render(req)
+	m, all, err := doc.pieces(req, version)
 	if err != nil {
 		return Manifest{}, err
 	}
-	f := doc.Header.Facts
-	m := Manifest{Format: 1, Kind: a.Kind, Period: a.Period, Version: version, Status: a.Status, ContentHash: a.ContentHash, Release: f.Release, ReleaseHash: f.ReleaseHash, DataAsOf: f.DataAsOf, NotFed: a.NotFed}
-	for _, part := range []struct {
-		name  string
-		bytes []byte
-	}{{"document.html", a.HTML}, {"workbook.xlsx", a.XLSX}, {"facts.jsonl", a.Facts}} {
-		sum := sha256.Sum256(part.bytes)
-		kept := ArchivedFile{Name: part.name, Key: lake.ReportKey(string(a.Kind), a.Period, version, part.name), SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(part.bytes))}
-		failpoint.Hit("report.upload")
-		if err := putOnce(ctx, b, kept.Key, part.bytes, kept.SHA256); err != nil {
+	for _, p := range all {
+		if p.Key == all[len(all)-1].Key {
+			failpoint.Hit("report.manifest")
+		} else {
+			failpoint.Hit("report.upload")
+		}
+		if err := putOnce(ctx, b, p.Key, p.content, p.SHA256); err != nil {
 			return m, err
 		}
-		m.Files = append(m.Files, kept)
 	}
-	failpoint.Hit("report.manifest")
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return m, fmt.Errorf("write the manifest of a report: %w", err)
-	}
-	return m, putOnce(ctx, b, lake.ReportKey(string(a.Kind), a.Period, version, manifestName), append(text, '\n'), "")
+	return m, nil
 }
 
 // putOnce stores bytes; the same bytes under the key already are fine, as after a crash.

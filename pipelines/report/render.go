@@ -40,10 +40,7 @@ func prepare(ctx context.Context, src Source, req Request) (*document, error) {
 }
 
 func (d *document) render(req Request) (Artifacts, error) {
-	langs := req.Languages
-	if len(langs) == 0 {
-		langs = []Language{Chinese, English}
-	}
+	langs := req.languages()
 	a := Artifacts{Kind: d.Kind, Period: d.Period.Name, Version: d.Header.Version, Status: d.Header.status(), ContentHash: d.Header.Hash}
 	var err error
 	if a.HTML, err = renderHTML(d, langs); err != nil {
@@ -59,6 +56,14 @@ func (d *document) render(req Request) (Artifacts, error) {
 		a.NotFed = append(a.NotFed, s.ID)
 	}
 	return a, nil
+}
+
+// languages gives the languages asked for, both when none is.
+func (r Request) languages() []Language {
+	if len(r.Languages) == 0 {
+		return []Language{Chinese, English}
+	}
+	return r.Languages
 }
 
 // contentHash covers the figures, the texts of both languages and what the header judges. Version, release and
