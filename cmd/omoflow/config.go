@@ -196,7 +196,7 @@ func (c *Config) validateSource(name string, bad func(key, hint, format string, 
 		if feed.Match == "" || feed.Profile == "" {
 			return bad(key, "write match (a file pattern) and profile", "match or profile is missing")
 		}
-		if _, err := time.ParseDuration(feed.Settle); err != nil {
+		if settle, err := time.ParseDuration(feed.Settle); err != nil || settle < 0 {
 			return bad(key+".settle", "write a duration such as 10s", "%q is not a duration", feed.Settle)
 		}
 		if _, err := parseShare(feed.RefuseOver); err != nil {
@@ -247,7 +247,7 @@ func parseShare(text string) (int64, error) {
 	if percent {
 		value /= 100
 	}
-	if value < 0 || value > 1 {
+	if !(value >= 0 && value <= 1) { // not a number is neither
 		return 0, strconv.ErrRange
 	}
 	return int64(value*1e6 + 0.5), nil

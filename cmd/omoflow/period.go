@@ -52,11 +52,11 @@ func (p period) String() string {
 	switch p.Kind {
 	case "week":
 		year, week := p.Start.ISOWeek()
-		return fmt.Sprintf("%d-W%02d", year, week)
+		return fmt.Sprintf("%04d-W%02d", year, week)
 	case "month":
 		return p.Start.Format("2006-01")
 	case "quarter":
-		return fmt.Sprintf("%d-Q%d", p.Start.Year(), (int(p.Start.Month())+2)/3)
+		return fmt.Sprintf("%04d-Q%d", p.Start.Year(), (int(p.Start.Month())+2)/3)
 	}
 	return p.Start.Format(time.DateOnly)
 }

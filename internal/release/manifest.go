@@ -112,6 +112,9 @@ func ReadManifest(ctx context.Context, lk *lake.Lake, table, sha string) (Manife
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return Manifest{}, fault.Wrap(err, fault.Damaged, "manifest_damaged", key, "omoflow rebuild makes it anew", "this is not a manifest")
 	}
+	if m.Format < 1 || m.Table != table {
+		return Manifest{}, fault.New(fault.Damaged, "manifest_damaged", key, "omoflow rebuild makes it anew", "this is not a manifest of %s", table)
+	}
 	if m.Format > manifestFormat {
 		return Manifest{}, fault.New(fault.Usage, "newer_format", key, "run a newer omoflow", "the manifest has format %d, this omoflow knows %d", m.Format, manifestFormat)
 	}

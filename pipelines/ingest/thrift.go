@@ -77,9 +77,13 @@ var errThrift = errors.New("the footer cannot be read")
 
 // thriftReader decodes; the first mistake ends it.
 type thriftReader struct {
-	b   []byte
-	bad bool
+	b     []byte
+	depth int
+	bad   bool
 }
+
+// maxThriftDepth bounds how deep values nest, so that a damaged footer cannot exhaust the stack.
+const maxThriftDepth = 64
 
 func (r *thriftReader) byte() byte {
 	if len(r.b) == 0 {
@@ -119,7 +123,11 @@ func (r *thriftReader) take(n uint64) []byte {
 // value reads one value; inList tells that booleans take a byte of their own.
 func (r *thriftReader) value(kind byte, inList bool) thriftValue {
 	v := thriftValue{kind: kind}
+	r.depth++
+	defer func() { r.depth-- }()
 	switch {
+	case r.depth > maxThriftDepth:
+		r.bad = true
 	case kind == thriftTrue || kind == thriftFalse:
 		if inList {
 			v.number = int64(r.byte())
