@@ -14,7 +14,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -150,7 +152,17 @@ func benchBuild(dir, replay string) error {
 	}
 	defer trace.Close() //nolint:errcheck // a benchmark
 	var lock sync.Mutex
-	options.Progress = nil
+	shown, err := os.Create(filepath.Join(replay, "tables.txt"))
+	if err != nil {
+		return err
+	}
+	defer shown.Close() //nolint:errcheck // a benchmark
+	was := spent()
+	options.Progress = func(p transforms.Progress) {
+		now := spent()
+		fmt.Fprintf(shown, "%8.3f s %8.3f processor s %4d built %4d same %4d reused  %s\n", (now.took - was.took).Seconds(), (now.cpu - was.cpu).Seconds(), p.Built, p.Same, p.Reused, p.Table)
+		was = now
+	}
 	options.Trace = func(s transforms.Statement) {
 		lock.Lock()
 		defer lock.Unlock()
@@ -164,8 +176,18 @@ func benchBuild(dir, replay string) error {
 	if err != nil {
 		return err
 	}
+	options.Progress(transforms.Progress{Table: "checks and conservation"})
 	_, err = candidate.Publish(ctx)
 	return err
+}
+
+// spent is the clock and the processor time of this process so far.
+func spent() measured {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return measured{}
+	}
+	return measured{took: time.Duration(time.Now().UnixNano()), cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}
 }
 
 // benchReplay runs the statements by hand: as many at a time as a build, table after table.
