@@ -43,6 +43,7 @@ type build struct {
 	threads    int      // that the engine may use, as opened
 	using      int      // that it uses now
 	local      sync.Map // sha256 -> path of a file made in this run
+	unique     sync.Map // sha256 -> true: no two rows of the file, made in this run, have the same grain
 	digestLock sync.Mutex
 	keyLock    sync.Mutex
 	keyed      map[string]bool // scratch folders of key(col) inputs that are cut

@@ -33,7 +33,7 @@ func builtIn(m *Model, text string) (name string, args []string, err error) {
 	}
 	known := func(column string) bool { _, ok := m.Columns[column]; return ok || len(m.Columns) == 0 }
 	switch {
-	case name == "unique_grain" && len(args) == 0:
+	case name == uniqueGrain && len(args) == 0:
 	case name == "not_null" && len(args) == 1 && known(args[0]):
 	case name == "accepted" && len(args) >= 2 && known(args[0]):
 	default:
@@ -114,18 +114,19 @@ func (b *build) checkBuiltIn(ctx context.Context, w warehouse.Session, m *Model,
 	if len(changed) == 0 {
 		return result, nil
 	}
+	if name == uniqueGrain {
+		if suspect, err := b.repeats(ctx, w, m, changed, kept); err != nil || !suspect {
+			return result, err
+		}
+	}
 	from, err := b.tableFrom(ctx, changed, nil)
 	if err != nil {
 		return result, err
 	}
 	var query string
 	switch name {
-	case "unique_grain":
-		grain := make([]string, len(m.Grain))
-		for i, column := range m.Grain {
-			grain[i] = warehouse.Identifier(column)
-		}
-		list := strings.Join(grain, ", ")
+	case uniqueGrain:
+		list := keyList(m)
 		query = fmt.Sprintf("SELECT %s, count(*) AS row_qty FROM %s GROUP BY %s HAVING count(*) > 1", list, from, list)
 		if len(kept) > 0 && !slices.Contains(m.Grain, m.Part.Column) {
 			others, err := b.tableFrom(ctx, kept, nil)

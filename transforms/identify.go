@@ -60,22 +60,33 @@ func (b *build) identity(ctx context.Context, w *warehouse.Conn, m *Model, query
 	if err != nil {
 		return "", err
 	}
-	var list []string
+	var list, out []string
 	for _, row := range described {
 		switch name := warehouse.Identifier(row[0]); row[0] {
 		case "record_id":
-			list = append(list, "record_id")
+			list, out = append(list, "record_id"), append(out, "record.record_id AS record_id")
 		case "key_type", "key_value":
 		default:
-			list = append(list, fmt.Sprintf("min(%s) AS %s", name, name))
+			list, out = append(list, fmt.Sprintf("min(%s) AS %s", name, name)), append(out, "record."+name)
 		}
 	}
-	return fmt.Sprintf(`SELECT record.*, identity_link.customer_id, identity_link.evidence FROM (SELECT %s FROM "identity edge" GROUP BY record_id) AS record INNER JOIN identity_link ON record.record_id = identity_link.record_id ORDER BY %s`,
-		strings.Join(list, ", "), "record."+strings.Join(m.Grain, ", record.")), nil
+	return fmt.Sprintf(`SELECT %s, coalesce(identity_link.customer_id, record.record_id) AS customer_id, coalesce(identity_link.evidence, '%s') AS evidence FROM (SELECT %s FROM "identity edge" WHERE record_id IS NOT NULL GROUP BY record_id) AS record LEFT JOIN identity_link ON record.record_id = identity_link.record_id ORDER BY %s`,
+		strings.Join(out, ", "), identity.Alone, strings.Join(list, ", "), strings.Join(m.Grain, ", ")), nil
 }
 
+// readEdges gives the edges by keys that several records carry; a record without one is a customer of its own. The record's
+// registration is the earliest of all its edges.
 func readEdges(ctx context.Context, w warehouse.Session) ([]identity.Edge, error) {
-	rows, err := w.Query(ctx, `SELECT record_id, coalesce(CAST(registered_at AS VARCHAR), ''), coalesce(key_type, ''), coalesce(CAST(key_value AS VARCHAR), '') FROM "identity edge" WHERE record_id IS NOT NULL`)
+	rows, err := w.Query(ctx, `WITH edge AS (
+		SELECT record_id, CAST(registered_at AS VARCHAR) AS registered_at, key_type, CAST(key_value AS VARCHAR) AS key_value FROM "identity edge" WHERE record_id IS NOT NULL
+	), shared AS (
+		SELECT key_type, key_value FROM edge WHERE key_type <> '' AND key_value <> '' GROUP BY key_type, key_value HAVING min(record_id) <> max(record_id)
+	), tie AS (
+		SELECT record_id, key_type, key_value FROM edge SEMI JOIN shared USING (key_type, key_value)
+	), record AS (
+		SELECT record_id, min(nullif(registered_at, '')) AS registered_at FROM edge SEMI JOIN tie USING (record_id) GROUP BY record_id
+	)
+	SELECT tie.record_id, coalesce(record.registered_at, ''), tie.key_type, tie.key_value FROM tie INNER JOIN record ON tie.record_id = record.record_id`)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (b *build) write(ctx context.Context, w *warehouse.Conn, t *task, query str
 	if made.Rows == 0 {
 		return part, os.Remove(path)
 	}
-	if err := b.strays(ctx, w, t, path); err != nil {
+	if err := b.audit(ctx, w, t, path, made.SHA256, query); err != nil {
 		return release.Partition{}, err
 	}
 	failpoint.Hit("transform", t.m.Name, "verified")
@@ -50,22 +50,6 @@ func (b *build) write(ctx context.Context, w *warehouse.Conn, t *task, query str
 		return part, err
 	}
 	return part, nil
-}
-
-// strays refuses a file with rows of another partition or of none: they would be lost or counted twice.
-func (b *build) strays(ctx context.Context, w warehouse.Session, t *task, path string) error {
-	if t.m.Part.Unit == "" {
-		return nil
-	}
-	condition, err := t.m.Part.condition(t.part)
-	if err != nil {
-		return err
-	}
-	n, err := w.Count(ctx, "SELECT count(*) FROM "+warehouse.ReadParquet(path)+" WHERE ("+condition+") IS NOT TRUE")
-	if err == nil && n > 0 {
-		return t.m.stray(fmt.Sprintf("%d rows outside of %s", n, t.part))
-	}
-	return err
 }
 
 func (m *Model) stray(what string) error {

@@ -22,8 +22,11 @@ type Edge struct {
 type Link struct {
 	Record   string
 	Customer string // record id of the canonical member
-	Evidence string // key types that tie the record to others, comma-separated in name order; "self" when there is none
+	Evidence string // key types that tie the record to others, comma-separated in name order; Alone when there is none
 }
+
+// Alone is the evidence of a record that shares no key with another.
+const Alone = "self"
 
 // Group links all records, in record order. Records that share a key of one type and value are one customer, also
 // through others.
@@ -82,7 +85,7 @@ func link(records []Edge, groups *forest, evidence [][]string) []Link {
 	links := make([]Link, len(records))
 	for i, r := range records {
 		slices.Sort(evidence[i])
-		links[i] = Link{Record: r.Record, Customer: records[canonical[groups.find(i)]].Record, Evidence: cmp.Or(strings.Join(evidence[i], ","), "self")}
+		links[i] = Link{Record: r.Record, Customer: records[canonical[groups.find(i)]].Record, Evidence: cmp.Or(strings.Join(evidence[i], ","), Alone)}
 	}
 	slices.SortFunc(links, func(a, b Link) int { return strings.Compare(a.Record, b.Record) })
 	return links
