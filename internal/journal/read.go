@@ -23,6 +23,9 @@ const (
 	checkpointSuffix = ".jsonl"
 )
 
+// FoldSize is the number of entries that one checkpoint repeats: whoever fills a run of them calls Checkpoint.
+const FoldSize = foldSize
+
 // readers is how many entries are fetched at a time, readAhead how many are held before fn gets them.
 const (
 	readers   = 16

@@ -267,6 +267,7 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	failpoint.Hit("feed.loaded")
+	known := f.seq
 	watch := &file.Watch{
 		Place: f.Place, Pattern: f.pattern, Settle: f.Settle, Marker: f.Marker, Now: f.opt.Now,
 		Known:   func(e file.Entry) bool { return f.state.known[knownKey(e.Name, e.Size, e.Modified)] },
@@ -297,7 +298,13 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 	if err != nil {
 		return err
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	if f.seq/journal.FoldSize > known/journal.FoldSize {
+		return f.log.Checkpoint(ctx) // a run that was stopped before this is made up for by the next fold
+	}
+	return nil
 }
 
 // fetch brings deliveries here and hashes them. One that changes meanwhile is left for the next run.
