@@ -32,15 +32,14 @@ type killer struct {
 	program string
 	base    string
 
-	number            atomic.Int64 // of attempts, for their folders
-	killed            atomic.Int64
-	lost, doubled     atomic.Int64 // batches
-	torn, reads       atomic.Int64
-	differing         atomic.Int64 // runs that did not end like the calm one
-	lock              sync.Mutex
-	preparing         sync.Mutex
-	complained        int
-	directed, instant atomic.Int64
+	number        atomic.Int64 // of attempts, for their folders
+	killed        atomic.Int64
+	lost, doubled atomic.Int64 // batches
+	torn, reads   atomic.Int64
+	differing     atomic.Int64 // runs that did not end like the calm one
+	lock          sync.Mutex
+	preparing     sync.Mutex
+	complained    int
 }
 
 // prepared is a pipeline's project before its run, and what the calm run did.

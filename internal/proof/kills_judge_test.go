@@ -222,12 +222,15 @@ func (k *killer) watch(dir string, r *prepared) *watcher {
 	go func() {
 		defer close(w.done)
 		var lk *lake.Lake
-		seen := ""
+		seen, pause := "", 25*time.Millisecond
+		if strings.HasSuffix(r.dir, "s3") {
+			pause = 250 * time.Millisecond // each look is a handful of requests
+		}
 		for last := false; !last; {
 			select {
 			case <-w.end:
 				last = true
-			case <-time.After(25 * time.Millisecond):
+			case <-time.After(pause):
 			}
 			var err error
 			if lk == nil {

@@ -34,6 +34,7 @@ func pipelines() []*pipeline {
 	run := []string{"run", "-q"}
 	return []*pipeline{
 		{name: "corrections", args: run, make: deliverCorrections},
+		{name: "checkpoint", args: run, make: fillCheckpoint},
 		{name: "replay", args: []string{"quarantine", "replay", "-q"}, again: [][]string{{"quarantine", "replay", "-q"}, run}, make: mendProfile},
 		{name: "blocked", args: run, exit: 4, make: addFailingCheck},
 		{name: "joint-meeting", args: []string{"report", "joint-meeting", "-q"}},
@@ -60,9 +61,8 @@ func (k *killer) makeBase(dir string) {
 }
 
 // deliverCorrections makes a delivery with a correction, known bytes under a new name, a record that is refused and a first file
-// of a feed. The entry that takes the feedback is the one that fills a checkpoint.
+// of a feed.
 func deliverCorrections(k *killer, dir string) {
-	k.fillLog(dir, "care", "feedback")
 	inbox := filepath.Join(dir, "inbox")
 	feedback := k.read(filepath.Join(inbox, "care", "feedback-2026-01-02.csv"))
 	lines := strings.SplitAfter(feedback, "\n")
@@ -73,6 +73,14 @@ func deliverCorrections(k *killer, dir string) {
 	promotions := filepath.Join(inbox, "erp", "promotions-2026-01-01.csv")
 	k.deliver(filepath.Join(inbox, "erp", "promotions-2026-01-02.csv"), k.read(promotions))
 	targets := filepath.Join(inbox, "erp", "targets-2026-01-01.csv")
+	rows := strings.SplitAfter(k.read(targets), "\n")
+	k.deliver(targets, strings.Join(rows[:len(rows)-2], ""))
+}
+
+// fillCheckpoint delivers a file whose entry is the one that fills a checkpoint.
+func fillCheckpoint(k *killer, dir string) {
+	k.fillLog(dir, "erp", "targets")
+	targets := filepath.Join(dir, "inbox", "erp", "targets-2026-01-01.csv")
 	rows := strings.SplitAfter(k.read(targets), "\n")
 	k.deliver(targets, strings.Join(rows[:len(rows)-2], ""))
 }

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,15 +71,27 @@ func TestProofKills(t *testing.T) {
 		k.replay(list, seed)
 		return
 	}
+	k.logTimes("prepared")
 	k.kill(directedKills(list, size.directed))
+	k.logTimes("directed")
 	directed := k.killed.Load()
 	k.killAtRandom(list, size.random)
+	k.logTimes("all")
 	fmt.Printf("proof: R1 no committed batch is lost: %d directed and %d random kills of %d pipelines, %d batches lost, %d ends differ\n",
 		directed, k.killed.Load()-directed, len(list), k.lost.Load(), k.differing.Load())
 	fmt.Printf("proof: R2 nothing is counted twice: %d kills, %d batches twice\n", k.killed.Load(), k.doubled.Load())
 	fmt.Printf("proof: R3 readers beside the kills see whole releases: %d reads, %d torn\n", k.reads.Load(), k.torn.Load())
 	if want := int64(size.directed); directed < min(want, 480) {
 		t.Errorf("only %d directed kills", directed)
+	}
+}
+
+// logTimes tells the processor time so far of this process and of the killed ones.
+func (k *killer) logTimes(what string) {
+	var own, children syscall.Rusage
+	if errors.Join(syscall.Getrusage(syscall.RUSAGE_SELF, &own), syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children)) == nil {
+		seconds := func(r syscall.Rusage) float64 { return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds() }
+		k.t.Logf("%s: %d attempts, %.0f s of processor time in the program, %.0f s in the driver", what, k.number.Load(), seconds(children), seconds(own))
 	}
 }
 

@@ -267,7 +267,6 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	failpoint.Hit("feed.loaded")
-	known := f.seq
 	watch := &file.Watch{
 		Place: f.Place, Pattern: f.pattern, Settle: f.Settle, Marker: f.Marker, Now: f.opt.Now,
 		Known:   func(e file.Entry) bool { return f.state.known[knownKey(e.Name, e.Size, e.Modified)] },
@@ -301,10 +300,10 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 	if err := flush(); err != nil {
 		return err
 	}
-	if f.seq/journal.FoldSize > known/journal.FoldSize {
-		return f.log.Checkpoint(ctx) // a run that was stopped before this is made up for by the next fold
+	if f.seq < journal.FoldSize {
+		return nil
 	}
-	return nil
+	return f.log.Checkpoint(ctx) // which does nothing while no run of entries is full
 }
 
 // fetch brings deliveries here and hashes them. One that changes meanwhile is left for the next run.
