@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/objstore"
 )
 
@@ -55,7 +56,9 @@ func (l *Log) note(ctx context.Context, e Entry) {
 	if err != nil {
 		return
 	}
+	failpoint.Hit("head.put.before")
 	_, _ = l.moveHead(ctx, e.Seq, raw) // see above
+	failpoint.Hit("head.put.after")
 }
 
 // moveHead stores the head unless a later one is there, and tells whether it did.

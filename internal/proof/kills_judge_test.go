@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omoflow/omoflow/internal/inspect"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -63,12 +64,12 @@ func (k *killer) contentOf(dir string) map[string]string {
 	} else if ok {
 		describeRelease(content, "candidate", candidate)
 	}
-	problems, err := release.Inspect(ctx, lk, true, nil)
+	report, err := inspect.Run(ctx, lk.Bucket, inspect.Options{Data: true})
 	if err != nil {
 		return bad(err)
 	}
-	for _, p := range problems {
-		content["damage "+p.Key] = p.Err.Error()
+	for _, f := range report.Findings {
+		content["damage "+f.Key] = f.Err.Error()
 	}
 	if err := describeFiles(ctx, content, lk, dir); err != nil {
 		return bad(err)

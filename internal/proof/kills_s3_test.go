@@ -90,7 +90,7 @@ func (s *s3Server) url(prefix string) string {
 func (s *s3Server) copy(from, to string) error {
 	return errors.Join(
 		linkTree(filepath.Join(s.dir, "data", s3Bucket, from), filepath.Join(s.dir, "data", s3Bucket, to)),
-		linkTree(filepath.Join(s.dir, "sidecar", s3Bucket, from), filepath.Join(s.dir, "sidecar", s3Bucket, to)))
+		os.CopyFS(filepath.Join(s.dir, "sidecar", s3Bucket, to), os.DirFS(filepath.Join(s.dir, "sidecar", s3Bucket, from)))) // written into
 }
 
 func (s *s3Server) remove(prefix string) error {

@@ -225,7 +225,7 @@ var points = strings.Fields(`
 	feed.loaded fetch.page.before fetch.page.after dedupe.begin dedupe.end convert.file
 	raw.put.before raw.put.after stage.start stage.copy_done staged.put.before staged.put.after
 	quarantine.copy_done quarantine.put.before quarantine.put.after
-	cursor.before cursor.after commit.stream.before_put commit.stream.after_put_before_ack checkpoint.before_put
+	cursor.before cursor.after commit.stream.before_put commit.stream.after_put_before_ack checkpoint.before_put head.put.before head.put.after
 	replay.begin replay.unpack replay.file_done
 	copy.written copy.synced localfs.temp_made localfs.temp_written localfs.adopt_settled localfs.linked localfs.dir_made
 	s3.put.before s3.put.after
