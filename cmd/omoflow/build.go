@@ -104,12 +104,11 @@ func (p *project) build(ctx context.Context, a *app) (released, error) {
 		done.Reused += step.Reused
 		report(step)
 	}
-	candidate, err := transforms.Build(ctx, options)
+	candidate, rel, err := buildAndPublish(ctx, options, func() {
+		done.Built, done.Reused = 0, 0
+		a.progress("another process published a release; building on it")
+	})
 	a.progressDone()
-	if err != nil {
-		return released{}, err
-	}
-	rel, err := candidate.Publish(ctx)
 	if err != nil {
 		return released{}, err
 	}
@@ -124,6 +123,25 @@ func (p *project) build(ctx context.Context, a *app) (released, error) {
 	}
 	done.Seconds = time.Since(began).Seconds()
 	return done, nil
+}
+
+// publishTries is how often a build that lost to another process's release is decided anew.
+const publishTries = 5
+
+// buildAndPublish makes the next release. When another process published one meanwhile, the whole candidate is decided anew on that
+// one, of which a build reuses what it can; again is told before.
+func buildAndPublish(ctx context.Context, options transforms.Options, again func()) (*transforms.Candidate, release.Release, error) {
+	for try := 1; ; try++ {
+		candidate, err := transforms.Build(ctx, options)
+		if err != nil {
+			return nil, release.Release{}, err
+		}
+		rel, err := candidate.Publish(ctx)
+		if fault.KindOf(err) != fault.Conflict || try == publishTries || ctx.Err() != nil {
+			return candidate, rel, err
+		}
+		again()
+	}
 }
 
 func (a *app) rebuildCommand() *cobra.Command {

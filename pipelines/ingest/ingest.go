@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sort"
@@ -113,7 +114,7 @@ func Run(ctx context.Context, opt Options, feeds []Feed) (Result, error) {
 	for _, f := range feeds {
 		one, err := prepare(opt, f)
 		if err == nil {
-			err = one.run(ctx, &result)
+			err = reevaluate(ctx, &result, one.run)
 		}
 		if ctx.Err() != nil {
 			return result, fault.Wrap(context.Cause(ctx), fault.Interrupted, "interrupted", f.Source+"."+f.Name, "run again; nothing is lost or taken twice", "ingest was stopped")
@@ -129,6 +130,35 @@ func Run(ctx context.Context, opt Options, feeds []Feed) (Result, error) {
 		return result, errors.Join(failed...)
 	}
 	return result, fault.Wrap(errors.Join(failed...), fault.Partial, "feeds_failed", "", "correct them and run again; the other feeds are done", fmt.Sprintf("%d of %d feeds failed", len(failed), len(feeds)))
+}
+
+// How often a feed is tried when other writers keep committing to it, and the first pause, which grows by half.
+const (
+	conflictTries = 10
+	conflictPause = 100 * time.Millisecond
+)
+
+// reevaluate runs work and, when another writer took the slot of its entry, runs it anew: everything is decided again on what that
+// one left, so that what both were about to take is taken once.
+func reevaluate(ctx context.Context, result *Result, work func(context.Context, *Result) error) error {
+	pause := conflictPause
+	for try := 1; ; try++ {
+		waiting := len(result.Waiting)
+		err := work(ctx, result)
+		var lost *fault.Error
+		if !errors.As(err, &lost) || lost.Kind != fault.Conflict || lost.Code == "fenced" || try == conflictTries {
+			return err
+		}
+		result.Waiting = result.Waiting[:waiting]
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
+		pause += pause / 2
+	}
 }
 
 // feed is a Feed at work.

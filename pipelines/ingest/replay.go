@@ -112,7 +112,8 @@ func Replay(ctx context.Context, opt Options, feeds []Feed, filter Filter) (Resu
 		if err != nil {
 			return result, err
 		}
-		if err := one.replay(ctx, filter, &result); err != nil {
+		replay := func(ctx context.Context, result *Result) error { return one.replay(ctx, filter, result) }
+		if err := reevaluate(ctx, &result, replay); err != nil {
 			return result, fmt.Errorf("replay %s.%s: %w", f.Source, f.Name, err)
 		}
 	}

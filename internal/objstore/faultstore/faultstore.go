@@ -37,8 +37,10 @@ type Bucket struct {
 	// Other acts as the writer that comes first when a write meets OtherWon; by default it writes the same bytes, as a
 	// twin would. Set it before the first call.
 	Other func(ctx context.Context, b objstore.Bucket, key string, body objstore.Body) error
-	// Pace is the time that SlowBody takes for each byte; 0 means a second. Set it before the first call.
+	// Pace is the time that SlowBody takes for each byte; 0 means a second. Slow is told when such a body is opened; nil is fine.
+	// Set them before the first call.
 	Pace time.Duration
+	Slow func()
 
 	mu       sync.Mutex
 	script   []rule

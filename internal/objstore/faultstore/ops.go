@@ -141,6 +141,9 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 		return r, err
 	}
 	if kind == SlowBody {
+		if b.Slow != nil {
+			b.Slow()
+		}
 		pace := b.Pace
 		if pace == 0 {
 			pace = time.Second
