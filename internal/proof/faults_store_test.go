@@ -194,7 +194,7 @@ func (b *faultsBench) try(ctx context.Context, t testing.TB, c faultsCase) (v ve
 		defer other.remove()
 		return c.step.run(b.rival, ctx, other)
 	}
-	disturbed, cancel := context.WithTimeout(ctx, 3*time.Second)
+	disturbed, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	faulty.Slow = func() { time.AfterFunc(20*time.Millisecond, cancel) } // somebody's patience ends
 	err := c.step.run(b.desk, disturbed, shop)

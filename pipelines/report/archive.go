@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,17 +66,22 @@ func Archive(ctx context.Context, b objstore.Bucket, src Source, req Request) (A
 	}
 	next := 0
 	for range attempts {
-		kept, err := Versions(ctx, b, req.Kind, doc.Period.Name)
+		last, err := latest(ctx, b, req.Kind, doc.Period.Name)
 		if err != nil {
 			return Archived{}, err
 		}
-		if n := len(kept); n > 0 {
-			if last := kept[n-1]; last.ContentHash == doc.Header.Hash {
-				return Archived{Manifest: last}, record(ctx, b, last) // the entry may be missing after a crash
-			} else if next <= last.Version {
-				next = last.Version
-			}
+		again, err := latest(ctx, b, req.Kind, doc.Period.Name)
+		if err != nil {
+			return Archived{}, err
 		}
+		// A wrong bit on the way must not make a new version of the same content, nor be recorded: what decides is read twice.
+		if !reflect.DeepEqual(last, again) {
+			continue
+		}
+		if last.ContentHash == doc.Header.Hash {
+			return Archived{Manifest: last}, record(ctx, b, last) // the entry may be missing after a crash
+		}
+		next = max(next, last.Version)
 		next++
 		m, err := store(ctx, b, doc, req, next)
 		if errors.Is(err, objstore.ErrExists) {
@@ -131,6 +137,15 @@ func (m Manifest) encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// latest gives the newest version, the zero Manifest when there is none.
+func latest(ctx context.Context, b objstore.Bucket, kind Kind, period string) (Manifest, error) {
+	kept, err := Versions(ctx, b, kind, period)
+	if err != nil || len(kept) == 0 {
+		return Manifest{}, err
+	}
+	return kept[len(kept)-1], nil
+}
+
 // store writes one version; ErrExists when any of its names holds other bytes.
 func store(ctx context.Context, b objstore.Bucket, doc *document, req Request, version int) (Manifest, error) {
 	failpoint.Hit("report.render")
@@ -160,14 +175,16 @@ func putOnce(ctx context.Context, b objstore.Bucket, key string, content []byte,
 		}
 		return nil
 	}
-	there, readErr := objstore.ReadAll(ctx, b, key, 0)
-	if readErr != nil {
-		return fmt.Errorf("read %s back: %w", key, readErr)
+	for range 2 { // bytes that differ are read once more: what went wrong on the way is not what is stored
+		there, readErr := objstore.ReadAll(ctx, b, key, 0)
+		if readErr != nil {
+			return fmt.Errorf("read %s back: %w", key, readErr)
+		}
+		if slices.Equal(there, content) {
+			return nil
+		}
 	}
-	if !slices.Equal(there, content) {
-		return fmt.Errorf("store %s: %w", key, objstore.ErrExists)
-	}
-	return nil
+	return fmt.Errorf("store %s: %w", key, objstore.ErrExists)
 }
 
 // Versions lists the archived versions of a document, oldest first.
