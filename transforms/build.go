@@ -35,6 +35,7 @@ type build struct {
 	models    map[string]string // model -> digest of its declaration and SQL
 	asked     map[string]string // configured values that models used
 	manifests map[string]release.Manifest
+	restoring *restoring                  // nil but when a past release is made again
 	before    map[string]release.Manifest // of the parent release, as far as read
 	refs      map[string]release.TableRef
 	stats     map[string]Progress
@@ -255,7 +256,7 @@ func (b *build) readParent(ctx context.Context) error {
 	group.SetLimit(manifestReaders)
 	for table := range b.parent.Tables {
 		group.Go(func() error {
-			m, err := b.parent.Manifest(groupCtx, b.Lake, table)
+			m, err := b.manifestBefore(groupCtx, table)
 			if err != nil {
 				return err
 			}

@@ -219,7 +219,7 @@ func (b *build) whole(ctx context.Context, m *Model, old release.Manifest) ([]re
 		return nil, nil, err
 	}
 	known := func(p release.Partition) bool { return p.Fingerprint == t.fingerprint }
-	if b.reuse && len(old.Partitions) > 0 && !slices.ContainsFunc(old.Partitions, func(p release.Partition) bool { return !known(p) }) {
+	if b.reuse && !b.restoring.spoiled(m.Name) && len(old.Partitions) > 0 && !slices.ContainsFunc(old.Partitions, func(p release.Partition) bool { return !known(p) }) {
 		b.count(m, 0, len(old.Partitions))
 		return old.Partitions, old.Columns, nil
 	}

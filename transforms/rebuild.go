@@ -63,7 +63,7 @@ func Rebuild(ctx context.Context, opt Options) (Report, error) {
 			"%d of %d partitions come out differently, the first: %s", len(report.Different), report.Partitions, report.Different[0])
 	}
 	if n := len(report.Damaged) - len(report.Mended); n > 0 {
-		return report, fault.New(fault.Damaged, "object_damaged", report.Damaged[0], "restore them from a backup, or run omoflow run to make a new release", "%d stored files are damaged or missing and could not be made again", n)
+		return report, fault.New(fault.Damaged, "object_damaged", report.Damaged[0], "run `omoflow repair`", "%d stored files are damaged or missing and could not be made again", n)
 	}
 	return report, nil
 }
@@ -72,11 +72,11 @@ func Rebuild(ctx context.Context, opt Options) (Report, error) {
 func (b *build) inspect(ctx context.Context, m release.Manifest, report *Report) error {
 	for _, p := range m.Partitions {
 		for _, f := range p.Files {
-			sound, err := b.sound(ctx, f)
+			sum, err := b.stored(ctx, f)
 			if err != nil {
 				return err
 			}
-			if sound {
+			if sum == f.SHA256 {
 				continue
 			}
 			report.Damaged = append(report.Damaged, f.Key)
@@ -85,6 +85,11 @@ func (b *build) inspect(ctx context.Context, m release.Manifest, report *Report)
 				continue
 			}
 			failpoint.Hit("rebuild.mend.before")
+			if sum != "" {
+				if err := lake.SetAside(ctx, b.Lake.Bucket, f.Key, sum); err != nil {
+					return err
+				}
+			}
 			if err := b.Lake.Bucket.Delete(ctx, f.Key); err != nil {
 				return err
 			}
@@ -99,21 +104,21 @@ func (b *build) inspect(ctx context.Context, m release.Manifest, report *Report)
 	return nil
 }
 
-// sound tells whether a stored object has the bytes its manifest names.
-func (b *build) sound(ctx context.Context, o lake.Object) (bool, error) {
+// stored gives the sha256 of an object's bytes as they are, "" when it is missing.
+func (b *build) stored(ctx context.Context, o lake.Object) (string, error) {
 	body, err := b.Lake.Bucket.Get(ctx, o.Key, 0, -1)
 	if errors.Is(err, objstore.ErrNotFound) {
-		return false, nil
+		return "", nil
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer body.Close() //nolint:errcheck // only read
 	hash := sha256.New()
 	if _, err := io.Copy(hash, body); err != nil {
-		return false, fmt.Errorf("read %s: %w", o.Key, err)
+		return "", fmt.Errorf("read %s: %w", o.Key, err)
 	}
-	return hex.EncodeToString(hash.Sum(nil)) == o.SHA256, nil
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // atRelease forgets batches that came after the release, so that a rebuild sees what it saw.

@@ -79,7 +79,7 @@ func (b *build) split(ctx context.Context, w warehouse.Session, o *stagedObject,
 			return err
 		}
 		if found != rows {
-			return fault.New(fault.Damaged, "split_rows", o.Object.Key, "omoflow check --read-data", "the object has %d rows in %s, its batch entry says %d", found, month, rows)
+			return fault.New(fault.Damaged, "split_rows", o.Object.Key, "run `omoflow repair`", "the object has %d rows in %s, its batch entry says %d", found, month, rows)
 		}
 		months[month] = glob
 	}

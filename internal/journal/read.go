@@ -241,8 +241,8 @@ func (l *Log) Checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// fold writes one checkpoint from the stored bytes of its entries.
-func (l *Log) fold(ctx context.Context, to int64) error {
+// folded makes the bytes of one checkpoint from the stored bytes of its entries.
+func (l *Log) folded(ctx context.Context, to int64) ([]byte, error) {
 	raws := make([][]byte, foldSize)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
@@ -257,25 +257,33 @@ func (l *Log) fold(ctx context.Context, to int64) error {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
 	var prev Entry
 	for i, raw := range raws {
 		seq := to - foldSize + 1 + int64(i)
 		e, err := decodeAt(raw, EntryKey(l.name, seq), l.name, seq)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if i > 0 {
 			if err := link(prev, e, EntryKey(l.name, seq)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		prev = e
 	}
-	data := append(bytes.Join(raws, []byte("\n")), '\n')
+	return append(bytes.Join(raws, []byte("\n")), '\n'), nil
+}
+
+// fold writes one checkpoint.
+func (l *Log) fold(ctx context.Context, to int64) error {
+	data, err := l.folded(ctx, to)
+	if err != nil {
+		return err
+	}
 	failpoint.Hit("checkpoint.before_put")
-	_, err := l.bucket.PutIfAbsent(ctx, l.checkpointKey(to), objstore.Bytes(data), objstore.PutOptions{SHA256: hashOf(data)})
+	_, err = l.bucket.PutIfAbsent(ctx, l.checkpointKey(to), objstore.Bytes(data), objstore.PutOptions{SHA256: hashOf(data)})
 	if errors.Is(err, objstore.ErrExists) {
 		return nil
 	}

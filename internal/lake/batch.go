@@ -177,7 +177,7 @@ func DecodeBatch(e journal.Entry) (BatchEntry, error) {
 		err = fmt.Errorf("entry %s has no id", strconv.FormatInt(e.Seq, 10))
 	}
 	if err != nil {
-		return BatchEntry{}, fault.Wrap(err, fault.Damaged, "batch_damaged", journal.EntryKey(e.Log, e.Seq), "omoflow check lists all damage", "the entry does not hold a batch")
+		return BatchEntry{}, fault.Wrap(err, fault.Damaged, "batch_damaged", journal.EntryKey(e.Log, e.Seq), "run `omoflow repair`; what no checkpoint repeats must be restored from a backup", "the entry does not hold a batch")
 	}
 	return b, nil
 }

@@ -52,6 +52,13 @@ func encodeRoot(format int, id string, sealed bool) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
+// RootOf gives lake.json of a lake with a known id, to store it again when it is lost.
+func RootOf(id string) (Object, []byte, error) {
+	data, err := encodeRoot(Format, id, true)
+	sum := sha256.Sum256(data)
+	return Object{Key: RootKey, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(data))}, data, err
+}
+
 // Create makes b a lake, or opens the lake that it is already.
 func Create(ctx context.Context, b objstore.Bucket) (*Lake, error) {
 	if l, err := Open(ctx, b); err == nil || !errors.Is(err, objstore.ErrNotFound) {

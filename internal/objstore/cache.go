@@ -44,7 +44,7 @@ func NewCache(b Bucket, dir string, limitBytes int64) *Cache {
 // that differ are fault.Damaged. The file stays until the process ends.
 func (c *Cache) Path(ctx context.Context, key, sha256Hex string, bytes int64) (string, error) {
 	if !isDigest(sha256Hex) {
-		return "", fault.New(fault.Damaged, "bad_digest", key, "omoflow check --read-data", "%q is not a sha256", sha256Hex)
+		return "", fault.New(fault.Damaged, "bad_digest", key, "run `omoflow repair`; it makes the object again", "%q is not a sha256", sha256Hex)
 	}
 	for {
 		c.mu.Lock()
@@ -131,11 +131,11 @@ func verifyFile(ctx context.Context, key, path, want string, bytes int64) error 
 }
 
 func missing(key string) error {
-	return fault.Wrap(ErrNotFound, fault.Damaged, "object_missing", key, "omoflow check --read-data", "the lake lost an object that an entry names")
+	return fault.Wrap(ErrNotFound, fault.Damaged, "object_missing", key, "run `omoflow repair`; it makes the object again", "the lake lost an object that an entry names")
 }
 
 func damaged(key, how string) error {
-	return fault.New(fault.Damaged, "object_damaged", key, "omoflow check --read-data", "the object is damaged: %s", how)
+	return fault.New(fault.Damaged, "object_damaged", key, "run `omoflow repair`; it makes the object again", "the object is damaged: %s", how)
 }
 
 // fetch downloads to a temporary file of the cache and renames it when it proved right.

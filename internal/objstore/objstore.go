@@ -168,7 +168,7 @@ func sameSize(ctx context.Context, b Bucket, key string, size int64) error {
 		return err
 	}
 	if info.Size != size {
-		return fault.New(fault.Damaged, "object_size", key, "omoflow check --read-data", "the stored object has %d bytes, its content has %d", info.Size, size)
+		return fault.New(fault.Damaged, "object_size", key, "run `omoflow repair`", "the stored object has %d bytes, its content has %d", info.Size, size)
 	}
 	return nil
 }

@@ -60,14 +60,19 @@ func (m Manifest) Ref(sha string) TableRef {
 	return TableRef{Manifest: sha, Rows: m.Rows(), Partitions: len(m.Partitions)}
 }
 
+// Encode gives the bytes under which a manifest is stored, and their sha256, which names it.
+func (m Manifest) Encode() (data []byte, sha string, err error) {
+	m.Format = manifestFormat
+	data, err = encode(m)
+	return data, digest(data), err
+}
+
 // PutManifest stores m under the hash of its bytes, which it returns. Equal manifests are one object.
 func PutManifest(ctx context.Context, lk *lake.Lake, m Manifest) (sha string, err error) {
-	m.Format = manifestFormat
-	data, err := encode(m)
+	data, sha, err := m.Encode()
 	if err != nil {
 		return "", err
 	}
-	sha = digest(data)
 	failpoint.Hit("manifest.put.before")
 	_, err = objstore.PutOrSame(ctx, lk.Bucket, lake.ManifestKey(m.Table, sha), objstore.Bytes(data), objstore.PutOptions{SHA256: sha})
 	failpoint.Hit("manifest.put.after")
@@ -100,17 +105,17 @@ func ReadManifest(ctx context.Context, lk *lake.Lake, table, sha string) (Manife
 		raw, err = objstore.ReadAll(ctx, lk.Bucket, key, 0) // what went wrong on the way is not what is stored
 	}
 	if errors.Is(err, objstore.ErrNotFound) {
-		return Manifest{}, fault.Wrap(err, fault.Damaged, "manifest_missing", key, "omoflow rebuild makes it anew", "the lake lost a manifest that a release names")
+		return Manifest{}, fault.Wrap(err, fault.Damaged, "manifest_missing", key, "run `omoflow repair`; it makes the manifest again", "the lake lost a manifest that a release names")
 	}
 	if err != nil {
 		return Manifest{}, err
 	}
 	var m Manifest
 	if got := digest(raw); got != sha {
-		return Manifest{}, fault.New(fault.Damaged, "manifest_damaged", key, "restore it from a backup, or delete it and run omoflow rebuild", "the manifest is damaged: its sha256 is %s", got)
+		return Manifest{}, fault.New(fault.Damaged, "manifest_damaged", key, "run `omoflow repair`; it makes the manifest again", "the manifest is damaged: its sha256 is %s", got)
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return Manifest{}, fault.Wrap(err, fault.Damaged, "manifest_damaged", key, "omoflow rebuild makes it anew", "this is not a manifest")
+		return Manifest{}, fault.Wrap(err, fault.Damaged, "manifest_damaged", key, "run `omoflow repair`; it makes the manifest again", "this is not a manifest")
 	}
 	if m.Format < 1 || m.Table != table {
 		return Manifest{}, fault.New(fault.Damaged, "manifest_damaged", key, "omoflow rebuild makes it anew", "this is not a manifest of %s", table)

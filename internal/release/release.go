@@ -111,7 +111,7 @@ func Publish(ctx context.Context, lk *lake.Lake, parent int64, r Release) (Relea
 func decode(e journal.Entry) (Release, error) {
 	var r Release
 	if err := json.Unmarshal(e.Body, &r); err != nil {
-		return Release{}, fault.Wrap(err, fault.Damaged, "release_damaged", journal.EntryKey(e.Log, e.Seq), "omoflow check lists all damage", "the entry does not hold a release")
+		return Release{}, fault.Wrap(err, fault.Damaged, "release_damaged", journal.EntryKey(e.Log, e.Seq), "run `omoflow repair`; what no checkpoint repeats must be restored from a backup", "the entry does not hold a release")
 	}
 	r.Seq, r.Hash, r.At = e.Seq, e.Hash, e.At
 	return r, nil

@@ -43,7 +43,7 @@ func classifyEngine(engine *duckdb.Error, err error, subject string) error {
 	}
 	for _, mark := range []string{"No magic bytes found", "too small to be a Parquet file", "TProtocolException", "ecompression failure", "Footer length", "not a valid Parquet", "Corrupt"} {
 		if strings.Contains(message, mark) {
-			return fault.Wrap(err, fault.Damaged, "parquet_damaged", subject, "run omoflow check --read-data", "a Parquet file cannot be read")
+			return fault.Wrap(err, fault.Damaged, "parquet_damaged", subject, "run `omoflow repair`; it makes damaged files again", "a Parquet file cannot be read")
 		}
 	}
 	switch engine.Type {

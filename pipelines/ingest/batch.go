@@ -42,6 +42,8 @@ type batch struct {
 	sink  *profile.Sink
 	path  string // of the sink
 
+	made map[string]string // key -> file: objects are only made here, not stored; nil when they are stored
+
 	notes     []Finding
 	unchecked bool // streams are written first and checked by their row counts
 	strict    bool // streams are written once: a cast that fails ends it, missing values are found in the finished file
@@ -66,7 +68,12 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.
 	failpoint.Hit("dedupe.end")
 	b.body.ID = b.id()
 	eg, both := errgroup.WithContext(ctx)
-	eg.Go(func() error { return b.storeRaw(both) })
+	eg.Go(func() error {
+		if err := b.storeRaw(both); err != nil {
+			return err
+		}
+		return b.storeRules(both)
+	})
 	eg.Go(func() error { return b.makeRows(both) })
 	if err := eg.Wait(); err != nil {
 		return err
@@ -253,7 +260,11 @@ func (b *batch) storeRaw(ctx context.Context) error {
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.SetLimit(8)
 	for _, t := range b.files {
-		if t.DuplicateOf != nil || t.Raw.Key != "" {
+		if t.DuplicateOf != nil {
+			eg.Go(func() error { return b.healRaw(ctx, t) })
+			continue
+		}
+		if t.Raw.Key != "" {
 			continue
 		}
 		eg.Go(func() error {
@@ -276,6 +287,10 @@ func (b *batch) storeRaw(ctx context.Context) error {
 // put stores a finished file that was hashed as it was written. A bucket that links the file in place need not hash it
 // again; one that sends it somewhere must.
 func (b *batch) put(ctx context.Context, key, path, sha string) error {
+	if b.made != nil {
+		b.made[key] = path
+		return nil
+	}
 	opt := objstore.PutOptions{SHA256: sha}
 	if _, linked := b.opt.Lake.Bucket.(objstore.Adopter); linked {
 		opt.SHA256 = ""

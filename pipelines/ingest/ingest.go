@@ -171,6 +171,7 @@ type feed struct {
 	log     *journal.Log
 	seq     int64 // of the log's tail
 	state   state
+	ruled   lake.Object // rules stored already
 }
 
 func prepare(opt Options, f Feed) (*feed, error) {
@@ -224,6 +225,7 @@ type state struct {
 	names map[string]lake.FileRef // name -> its live file
 	shas  map[string]string       // name -> content of its live file
 	bad   map[string]lake.FileRef // content and mapping -> refused file
+	raws  map[string]lake.File    // content -> file whose raw object holds it
 }
 
 func knownKey(name string, size int64, modified time.Time) string {
@@ -232,7 +234,7 @@ func knownKey(name string, size int64, modified time.Time) string {
 
 // load reads the feed's log.
 func (f *feed) load(ctx context.Context) error {
-	f.state = state{known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{}}
+	f.state = state{known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{}, raws: map[string]lake.File{}}
 	f.seq = 0
 	return f.log.Read(ctx, 1, func(e journal.Entry) error {
 		f.seq = e.Seq
@@ -270,6 +272,9 @@ func (s *state) add(b lake.Batch) {
 	for _, file := range b.Files {
 		s.known[knownKey(file.Name, file.Bytes, file.Modified)] = true
 		ref := lake.FileRef{Batch: b.ID, FileNo: file.No}
+		if file.Raw.Key != "" {
+			s.raws[file.SHA256] = file
+		}
 		switch {
 		case file.DuplicateOf != nil:
 		case file.Refused:

@@ -70,7 +70,7 @@ func layoutOf(f lake.File) profile.Layout {
 func unpack(ctx context.Context, lk *lake.Lake, f lake.File, path string) (err error) {
 	body, err := lk.Bucket.Get(ctx, f.Raw.Key, 0, -1)
 	if err != nil {
-		return fault.Wrap(err, fault.Damaged, "raw_missing", f.Raw.Key, "omoflow check lists all damage", "the delivered bytes cannot be read")
+		return fault.Wrap(err, fault.Damaged, "raw_missing", f.Raw.Key, "run `omoflow repair`, after delivering the file again with the same bytes or restoring the object from a backup", "the delivered bytes cannot be read")
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	z, err := zstd.NewReader(body)
@@ -84,11 +84,11 @@ func unpack(ctx context.Context, lk *lake.Lake, f lake.File, path string) (err e
 	}
 	_, err = io.Copy(out, z)
 	if err := errors.Join(err, out.Close()); err != nil {
-		return fault.Wrap(err, fault.Damaged, "raw_damaged", f.Raw.Key, "restore the object from a backup; omoflow check --read-data lists all damage", "the delivered bytes cannot be unpacked")
+		return fault.Wrap(err, fault.Damaged, "raw_damaged", f.Raw.Key, "run `omoflow repair`, after delivering the file again with the same bytes or restoring the object from a backup", "the delivered bytes cannot be unpacked")
 	}
 	sha, _, err := hashFile(path)
 	if err == nil && sha != f.SHA256 {
-		return fault.New(fault.Damaged, "raw_damaged", f.Raw.Key, "restore the object from a backup; omoflow check --read-data lists all damage", "the stored bytes are not those received")
+		return fault.New(fault.Damaged, "raw_damaged", f.Raw.Key, "run `omoflow repair`, after delivering the file again with the same bytes or restoring the object from a backup", "the stored bytes are not those received")
 	}
 	return err
 }

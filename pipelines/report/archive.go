@@ -213,7 +213,7 @@ func Versions(ctx context.Context, b objstore.Bucket, kind Kind, period string) 
 		}
 		var m Manifest
 		if err := json.Unmarshal(text, &m); err != nil || m.Version != n {
-			return nil, fault.Wrap(orElse(err), fault.Damaged, "report_manifest", key, "restore the object from a copy of the lake", "the manifest of an archived report cannot be read")
+			return nil, fault.Wrap(orElse(err), fault.Damaged, "report_manifest", key, "run `omoflow repair`; it renders the document again", "the manifest of an archived report cannot be read")
 		}
 		list = append(list, m)
 	}
@@ -234,7 +234,7 @@ func Read(ctx context.Context, b objstore.Bucket, f ArchivedFile) ([]byte, error
 		return nil, fmt.Errorf("read %s: %w", f.Key, err)
 	}
 	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != f.SHA256 {
-		return nil, fault.New(fault.Damaged, "report_damaged", f.Key, "restore the object from a copy of the lake", "the archived file does not have the recorded sha256")
+		return nil, fault.New(fault.Damaged, "report_damaged", f.Key, "run `omoflow repair`; it renders the document again", "the archived file does not have the recorded sha256")
 	}
 	return content, nil
 }
