@@ -27,16 +27,19 @@ WITH int_period AS (SELECT * FROM {{ref "int_period"}}),
 timeline AS (SELECT * FROM {{ref "customer.timeline"}}),
 int_customer_first AS (SELECT * FROM {{ref "int_customer_first"}}),
 customer_month AS (SELECT * FROM {{ref "customer.month"}}),
-bought AS (                                         -- one row per person, day and place
+reach AS (SELECT min(period_start) AS first_date FROM int_period),
+bought AS (                                         -- one row per person, day and place; earlier days are in no period
   SELECT
-    customer_id,
-    channel,
-    coalesce(location_id, '') AS location_id,
-    business_date,
-    sum(home_net_amount) AS home_net_amount
+    timeline.customer_id,
+    timeline.channel,
+    coalesce(timeline.location_id, '') AS location_id,
+    timeline.business_date,
+    sum(timeline.home_net_amount) AS home_net_amount
   FROM timeline
-  WHERE kind = 'order'
-  GROUP BY customer_id, channel, coalesce(location_id, ''), business_date
+  CROSS JOIN reach
+  WHERE timeline.kind = 'order'
+    AND timeline.business_date >= reach.first_date
+  GROUP BY timeline.customer_id, timeline.channel, coalesce(timeline.location_id, ''), timeline.business_date
 ),
 scoped AS (                                         -- one row per person, day and scope
   SELECT customer_id, business_date, 'company' AS scope_type, '' AS scope_id, sum(home_net_amount) AS home_net_amount
@@ -139,32 +142,63 @@ long_period AS (
   SELECT
     period_type,
     period_start,
-    {{trunc_date "month" "period_end"}} AS last_month,
-    CAST({{trunc_date "month" "period_end"}} - INTERVAL '11' MONTH AS DATE) AS first_month
+    {{trunc_date "month" "period_end"}} AS last_month
   FROM int_period
   WHERE period_type IN ('month', 'quarter')
 ),
-year_person AS (
+closing AS (SELECT max(last_month) AS last_month FROM long_period),
+month_back AS (                                     -- counted back from the last month that ends a period here
+  SELECT
+    customer_month.customer_id,
+    customer_month.channel,
+    (extract(year FROM closing.last_month) - extract(year FROM customer_month.month)) * 12 + extract(month FROM closing.last_month) - extract(month FROM customer_month.month) AS back_qty
+  FROM customer_month
+  CROSS JOIN closing
+  WHERE customer_month.order_qty > 0
+    AND customer_month.month <= closing.last_month
+),
+year_person AS (                                    -- periods end in one of three months: one pass for all of them
+  SELECT
+    customer_id,
+    bool_or(back_qty BETWEEN 0 AND 11) AS is_active_0,
+    bool_or(back_qty BETWEEN 0 AND 11 AND channel = 'online') AS is_online_0,
+    bool_or(back_qty BETWEEN 0 AND 11 AND channel = 'store') AS is_store_0,
+    bool_or(back_qty BETWEEN 1 AND 12) AS is_active_1,
+    bool_or(back_qty BETWEEN 1 AND 12 AND channel = 'online') AS is_online_1,
+    bool_or(back_qty BETWEEN 1 AND 12 AND channel = 'store') AS is_store_1,
+    bool_or(back_qty BETWEEN 2 AND 13) AS is_active_2,
+    bool_or(back_qty BETWEEN 2 AND 13 AND channel = 'online') AS is_online_2,
+    bool_or(back_qty BETWEEN 2 AND 13 AND channel = 'store') AS is_store_2
+  FROM month_back
+  WHERE back_qty <= 13
+  GROUP BY customer_id
+),
+year_total AS (
+  SELECT
+    count(*) FILTER (WHERE is_active_0) AS active_0_qty,
+    count(*) FILTER (WHERE is_online_0 AND is_store_0) AS cross_0_qty,
+    count(*) FILTER (WHERE is_active_1) AS active_1_qty,
+    count(*) FILTER (WHERE is_online_1 AND is_store_1) AS cross_1_qty,
+    count(*) FILTER (WHERE is_active_2) AS active_2_qty,
+    count(*) FILTER (WHERE is_online_2 AND is_store_2) AS cross_2_qty
+  FROM year_person
+),
+placed_period AS (
   SELECT
     long_period.period_type,
     long_period.period_start,
-    customer_month.customer_id,
-    bool_or(customer_month.channel = 'online') AND bool_or(customer_month.channel = 'store') AS is_cross_channel
-  FROM customer_month
-  INNER JOIN long_period
-    ON customer_month.month >= long_period.first_month
-    AND customer_month.month <= long_period.last_month
-  WHERE customer_month.order_qty > 0
-  GROUP BY long_period.period_type, long_period.period_start, customer_month.customer_id
+    (extract(year FROM closing.last_month) - extract(year FROM long_period.last_month)) * 12 + extract(month FROM closing.last_month) - extract(month FROM long_period.last_month) AS back_qty
+  FROM long_period
+  CROSS JOIN closing
 ),
 year_counted AS (
   SELECT
-    period_type,
-    period_start,
-    count(*) AS active_year_qty,
-    count(*) FILTER (WHERE is_cross_channel) AS cross_channel_qty
-  FROM year_person
-  GROUP BY period_type, period_start
+    placed_period.period_type,
+    placed_period.period_start,
+    CASE placed_period.back_qty WHEN 0 THEN year_total.active_0_qty WHEN 1 THEN year_total.active_1_qty WHEN 2 THEN year_total.active_2_qty END AS active_year_qty,
+    CASE placed_period.back_qty WHEN 0 THEN year_total.cross_0_qty WHEN 1 THEN year_total.cross_1_qty WHEN 2 THEN year_total.cross_2_qty END AS cross_channel_qty
+  FROM placed_period
+  CROSS JOIN year_total
 ),
 final AS (
   SELECT

@@ -41,41 +41,48 @@ bought AS (
     sum(home_net_amount) AS home_net_amount,
     sum(home_refund_net_amount) AS home_refund_net_amount,
     min(first_business_date) AS first_business_date,
-    max(last_business_date) AS last_business_date
+    max(last_business_date) AS last_business_date,
+    min(CAST(first_business_date AS VARCHAR) || coalesce(channel, '')) AS first_text   -- a day has ten characters: the least text holds the first day's first channel
   FROM customer_month
   GROUP BY customer_id
 ),
-channel_ranked AS (
+known AS (
   SELECT
     customer_id,
-    channel,
-    row_number() OVER (PARTITION BY customer_id ORDER BY first_business_date NULLS LAST, channel NULLS LAST, month NULLS LAST) AS channel_rank
-  FROM customer_month
-  WHERE first_business_date IS NOT NULL
+    source,
+    count(*) AS record_qty,
+    min(registered_at) AS registered_at
+  FROM customer_link
+  GROUP BY customer_id, source
+),
+person AS (
+  SELECT
+    customer_id,
+    CAST(sum(record_qty) AS BIGINT) AS record_qty,
+    count(source) AS source_qty,
+    min(registered_at) AS registered_at
+  FROM known
+  GROUP BY customer_id
 ),
 record AS (
   SELECT
     customer_link.customer_id,
     customer_link.record_id,
-    customer_link.source,
     customer_link.registered_at,
     stg_customer.region,
     stg_customer.home_location_id,
     stg_customer.consent_marketing,
-    CASE WHEN stg_customer.source IS NOT NULL THEN coalesce(stg_customer.is_deleted, false) END AS is_deleted
+    coalesce(stg_customer.is_deleted, false) AS is_deleted
   FROM customer_link
-  LEFT JOIN stg_customer
+  INNER JOIN stg_customer
     ON customer_link.source = stg_customer.source
     AND customer_link.source_customer_id = trim(stg_customer.source_customer_id)
 ),
-person AS (
+agreed AS (
   SELECT
     customer_id,
-    count(DISTINCT record_id) AS record_qty,
-    count(DISTINCT source) AS source_qty,
-    coalesce(bool_or(consent_marketing) AND bool_and(coalesce(consent_marketing, true)), false) AS is_consented,
-    coalesce(bool_and(is_deleted), false) AS is_deleted,
-    min(registered_at) AS registered_at
+    bool_or(consent_marketing) AND bool_and(coalesce(consent_marketing, true)) AS is_consented,
+    bool_and(is_deleted) AS is_deleted
   FROM record
   GROUP BY customer_id
 ),
@@ -98,7 +105,7 @@ location_ranked AS (
 final AS (
   SELECT
     person.customer_id,
-    channel_ranked.channel AS first_channel,
+    substr(bought.first_text, 11) AS first_channel,
     location_ranked.home_location_id,
     region_ranked.region,
     person.record_qty,
@@ -110,17 +117,16 @@ final AS (
     coalesce(bought.home_net_amount, 0) AS home_net_amount,
     coalesce(bought.home_refund_net_amount, 0) AS home_refund_net_amount,
     coalesce(bought.online_order_qty > 0 AND bought.store_order_qty > 0, false) AS is_cross_channel,
-    person.is_consented,
-    person.is_deleted,
+    coalesce(agreed.is_consented, false) AS is_consented,
+    coalesce(agreed.is_deleted, false) AS is_deleted,
     person.registered_at,
     bought.first_business_date,
     bought.last_business_date
   FROM person
   LEFT JOIN bought
     ON person.customer_id = bought.customer_id
-  LEFT JOIN channel_ranked
-    ON person.customer_id = channel_ranked.customer_id
-    AND channel_ranked.channel_rank = 1
+  LEFT JOIN agreed
+    ON person.customer_id = agreed.customer_id
   LEFT JOIN region_ranked
     ON person.customer_id = region_ranked.customer_id
     AND region_ranked.region_rank = 1

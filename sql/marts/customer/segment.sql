@@ -36,22 +36,62 @@ buyer AS (
   WHERE customer.order_qty > 0
 ),
 total AS (SELECT count(*) AS buyer_qty FROM buyer),
-ranked AS (
+-- The rank of a value is the number of buyers before it: values are few, so they are ranked instead of buyers.
+recency_value AS (SELECT recency_days, count(*) AS value_qty FROM buyer GROUP BY recency_days),
+recency_counted AS (
   SELECT
-    buyer.*,
-    rank() OVER (ORDER BY recency_days DESC NULLS LAST) AS recency_rank,
-    rank() OVER (ORDER BY frequency_qty NULLS LAST) AS frequency_rank,
-    rank() OVER (ORDER BY monetary_amount NULLS LAST) AS monetary_rank
-  FROM buyer
+    recency_days,
+    CAST(sum(value_qty) OVER (ORDER BY recency_days DESC NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) - value_qty AS before_qty
+  FROM recency_value
+),
+recency_banded AS (
+  SELECT
+    recency_counted.recency_days,
+    1 + {{int_div "recency_counted.before_qty * 5" "total.buyer_qty"}} AS recency_band
+  FROM recency_counted
+  CROSS JOIN total
+),
+frequency_value AS (SELECT frequency_qty, count(*) AS value_qty FROM buyer GROUP BY frequency_qty),
+frequency_counted AS (
+  SELECT
+    frequency_qty,
+    CAST(sum(value_qty) OVER (ORDER BY frequency_qty NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) - value_qty AS before_qty
+  FROM frequency_value
+),
+frequency_banded AS (
+  SELECT
+    frequency_counted.frequency_qty,
+    1 + {{int_div "frequency_counted.before_qty * 5" "total.buyer_qty"}} AS frequency_band
+  FROM frequency_counted
+  CROSS JOIN total
+),
+monetary_value AS (SELECT monetary_amount, count(*) AS value_qty FROM buyer GROUP BY monetary_amount),
+monetary_counted AS (
+  SELECT
+    monetary_amount,
+    CAST(sum(value_qty) OVER (ORDER BY monetary_amount NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS BIGINT) - value_qty AS before_qty
+  FROM monetary_value
+),
+monetary_banded AS (
+  SELECT
+    monetary_counted.monetary_amount,
+    1 + {{int_div "monetary_counted.before_qty * 5" "total.buyer_qty"}} AS monetary_band
+  FROM monetary_counted
+  CROSS JOIN total
 ),
 banded AS (
   SELECT
-    ranked.*,
-    1 + {{int_div "(ranked.recency_rank - 1) * 5" "total.buyer_qty"}} AS recency_band,
-    1 + {{int_div "(ranked.frequency_rank - 1) * 5" "total.buyer_qty"}} AS frequency_band,
-    1 + {{int_div "(ranked.monetary_rank - 1) * 5" "total.buyer_qty"}} AS monetary_band
-  FROM ranked
-  CROSS JOIN total
+    buyer.*,
+    recency_banded.recency_band,
+    frequency_banded.frequency_band,
+    monetary_banded.monetary_band
+  FROM buyer
+  LEFT JOIN recency_banded
+    ON buyer.recency_days IS NOT DISTINCT FROM recency_banded.recency_days
+  LEFT JOIN frequency_banded
+    ON buyer.frequency_qty = frequency_banded.frequency_qty
+  LEFT JOIN monetary_banded
+    ON buyer.monetary_amount IS NOT DISTINCT FROM monetary_banded.monetary_amount
 ),
 final AS (
   SELECT

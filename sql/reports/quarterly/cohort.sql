@@ -1,11 +1,12 @@
 /*
 about: Customers by the quarter of their first purchase and how many of them bought again in each later quarter.
 owner: customer
-kind: full
+kind: partition
+partition: quarter(period_start)
 grain: [cohort_start, period_start]
 inputs:
-  customer.month: all
-  customer.customer: all
+  customer.month: same
+  int_customer_first: window(400)
 columns:
   cohort_start: {type: DATE, about: "quarter of the first purchase"}
   period_start: {type: DATE, about: "quarter looked at"}
@@ -20,15 +21,14 @@ checks: [unique_grain]
 WITH customer_month AS (
     SELECT * FROM {{ref "customer.month"}}
 ),
-customer AS (
-    SELECT * FROM {{ref "customer.customer"}}
+first_purchase AS (
+    SELECT * FROM {{ref "int_customer_first"}}
 ),
 cohorts AS (
     SELECT
         customer_id,
         {{trunc_date "quarter" "first_business_date"}} AS cohort_start
-    FROM customer
-    WHERE first_business_date IS NOT NULL
+    FROM first_purchase
 ),
 sizes AS (
     SELECT
