@@ -115,7 +115,7 @@ func (l *Log) append(ctx context.Context, seq int64, kind string, body any, epoc
 	if err := failpoint.Fail("commit", class, "before_put"); err != nil {
 		return Entry{}, err
 	}
-	if err := l.put(ctx, key, raw); err != nil {
+	if err := l.put(ctx, seq, raw); err != nil {
 		return Entry{}, err
 	}
 	failpoint.Hit("commit", class, "after_put_before_ack")
