@@ -354,7 +354,10 @@ func TestUnwritableEntriesAreNotStored(t *testing.T) {
 			_, err := journal.Open(b, "test/log", journal.Options{Now: late}).Append(ctx, 1, "note", note{1})
 			return err
 		},
-		"a log without name": func() error { _, err := journal.Open(b, "", journal.Options{}).Append(ctx, 1, "note", note{1}); return err },
+		"a log without name": func() error {
+			_, err := journal.Open(b, "", journal.Options{}).Append(ctx, 1, "note", note{1})
+			return err
+		},
 		"an entry too large": func() error { _, err := open(b).Append(ctx, 1, "note", strings.Repeat("x", 64<<20)); return err },
 	} {
 		if err := attempt(); err == nil {
