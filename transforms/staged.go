@@ -148,12 +148,33 @@ func (b *build) stagedFrom(ctx context.Context, w warehouse.Session, s *stream, 
 	if len(objects) == 0 {
 		return emptyRelation(s.columns()), nil
 	}
+	var plain, whole []*stagedObject
+	for _, o := range objects {
+		if o.Whole == "" {
+			plain = append(plain, o)
+		} else {
+			whole = append(whole, o)
+		}
+	}
+	if len(whole) == 0 {
+		return b.objectRows(ctx, w, plain, s.columns()[:len(s.All())], sp)
+	}
+	newest, err := b.newestWhole(ctx, w, s, whole, sp)
+	if err != nil || len(plain) == 0 {
+		return newest, err
+	}
+	rest, err := b.objectRows(ctx, w, plain, s.columns()[:len(s.All())], sp)
+	return "(SELECT * FROM " + rest + " UNION ALL BY NAME SELECT * FROM " + newest + ")", err
+}
+
+// objectRows gives the FROM item with the rows of some objects.
+func (b *build) objectRows(ctx context.Context, w warehouse.Session, objects []*stagedObject, columns []release.Column, sp span) (string, error) {
 	var names []string
-	for _, c := range s.All() {
+	for _, c := range columns {
 		names = append(names, warehouse.Identifier(c.Name))
 	}
 	own := strings.Join(names, ", ")
-	typed := emptyRelation(s.columns()[:len(names)])
+	typed := emptyRelation(columns)
 	groups := byBatch(objects)
 	if len(groups) > unionLimit {
 		return b.joinedFrom(ctx, w, groups, own, typed, sp)

@@ -87,6 +87,9 @@ type Staged struct {
 	MinDate   string           `json:"min_date,omitempty"`
 	MaxDate   string           `json:"max_date,omitempty"`
 	Locations []string         `json:"locations,omitempty"`
+	// Whole names the column whose key each delivery holds whole: of rows that share it, those of the newest delivery count,
+	// and none when that is a tombstone. The file then has a column "delivered": the hash of the record, "" for a tombstone.
+	Whole string `json:"whole,omitempty"`
 }
 
 // Batch is the body of a stream log's entry: data and cursor move together in it.
@@ -104,6 +107,15 @@ type Batch struct {
 	Supersedes   []FileRef       `json:"supersedes,omitempty"`
 	CursorBefore json.RawMessage `json:"cursor_before,omitempty"`
 	CursorAfter  json.RawMessage `json:"cursor_after,omitempty"`
+	Backfill     *Backfill       `json:"backfill,omitempty"` // the batch is of the past: the cursor stays where it was
+}
+
+// Backfill is how far a range of the past has been read. Cursor is where an interrupted window goes on.
+type Backfill struct {
+	From   time.Time       `json:"from"` // of the window
+	To     time.Time       `json:"to"`
+	Cursor json.RawMessage `json:"cursor,omitempty"`
+	Done   bool            `json:"done,omitempty"`
 }
 
 // BatchID derives a batch's id from what it is made of, so that a retry after a crash writes the same objects.

@@ -10,18 +10,36 @@ import (
 
 // Field is one configuration value of a source, declared once for parsing, checks and the manual.
 type Field struct {
-	Name    string
-	Type    string // text, duration, share, path
-	Default string
-	Help    string
-	Secret  bool // never printed or logged
+	Name     string
+	Type     string // text, url, zone, number, duration, share, path, bool, list, map, secret
+	Default  string
+	Help     string
+	Required bool
+	Secret   bool // the value is a reference (env:, file:, command:), never the secret; never printed or logged
+}
+
+// Stream is one feed of an API source: it has a log, a cursor and a profile of its own.
+type Stream struct {
+	Name       string
+	About      string
+	Fills      []string // canonical streams
+	Permission string   // what the credentials must allow
 }
 
 // Declaration describes a source.
 type Declaration struct {
-	Name   string
-	About  string
-	Fields []Field
+	Name    string
+	About   string
+	Fields  []Field
+	Streams []Stream // of an API; none for files
+	Guide   Guide
+}
+
+// Guide is what the manual says beyond the fields, as Markdown.
+type Guide struct {
+	Credentials  string // what to click
+	Missing      string // what this API does not give
+	Completeness string // what is promised, and how
 }
 
 // Delivery is a file, or a page of an API written as one, that waits to be taken in.
@@ -30,6 +48,9 @@ type Delivery struct {
 	Size     int64             // in bytes
 	Modified time.Time         // UTC
 	Captures map[string]string // of the name
+	// Cursor is where to go on when this delivery and all before it are in; nil: here is no place to go on from, the
+	// delivery counts only together with those up to the next that has one. Files have none.
+	Cursor json.RawMessage
 	// Fetch gives a local path with the whole content. dir is a private folder for a copy; a source whose content is
 	// local already gives that path and writes nothing. An error of the place is fault.Unavailable.
 	Fetch func(ctx context.Context, dir string) (path string, err error)
@@ -42,4 +63,61 @@ type Source interface {
 	// alone, and gives the cursor behind them. A nil cursor means from the beginning. An error of emit ends the pull
 	// and is returned as it is; next is then not to be used.
 	Pull(ctx context.Context, cursor json.RawMessage, emit func(Delivery) error) (next json.RawMessage, err error)
+}
+
+// Feed is one stream of an opened API: where it comes from and how its pages are mapped.
+type Feed struct {
+	Stream   string
+	Source   Source
+	Profile  []byte   // YAML
+	Captures []string // names that every delivery's Captures hold
+	// Reconcile, when set, is asked after each pull; see Reconciler.
+	Reconcile Reconciler
+	// Backfill, when set, reads a range of the past; see Backfiller.
+	Backfill Backfiller
+}
+
+// Reconciler finds records that vanished or changed without any cursor showing it.
+type Reconciler interface {
+	// Reconcile compares what the lake holds with what the API lists and emits what differs: records again, and
+	// tombstones of those that are gone. It does nothing when it is not due by the cursor of the last pull.
+	Reconcile(ctx context.Context, cursor json.RawMessage, known []Known, emit func(Delivery) error) (next json.RawMessage, err error)
+}
+
+// Known is a record of the stream that the lake holds.
+type Known struct {
+	ID      string
+	Version string // source_version of the newest delivery
+	Gone    bool   // the newest delivery is a tombstone
+	Facts   map[string]string
+}
+
+// Backfiller reads records of the past by their date, in windows, without touching the forward cursor.
+type Backfiller interface {
+	// Plan tells the windows of a range and how many calls each will take.
+	Plan(ctx context.Context, from, to time.Time) ([]Window, error)
+	// PullWindow emits the deliveries of a window. cursor is where an interrupted run of the same window stopped.
+	PullWindow(ctx context.Context, w Window, cursor json.RawMessage, emit func(Delivery) error) error
+}
+
+// Window is a half-open range of time, UTC.
+type Window struct {
+	From, To time.Time
+	Records  int64 // as the API states them; -1: it does not say
+	Calls    int64
+}
+
+// API is an opened platform.
+type API interface {
+	Feeds() []Feed
+	// Check asks the API whether everything that the feeds need is allowed, and changes nothing.
+	Check(ctx context.Context) []Probe
+	Close()
+}
+
+// Probe is one answer of API.Check.
+type Probe struct {
+	What string
+	Note string
+	Err  error // nil: fine; of kind fault.Findings: works, but someone should know
 }

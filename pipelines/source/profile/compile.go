@@ -12,7 +12,11 @@ import (
 type Plan struct {
 	Profile *Profile
 	Streams []StreamPlan
-	slots   []slot
+	Refuse  []RefusePlan
+	Gone    string // SQL condition of tombstones, may be empty
+
+	slots []slot
+	hash  string
 }
 
 // StreamPlan is the SQL of one canonical stream over the typed slots.
@@ -74,11 +78,14 @@ func (p *Profile) Compile(bind *Bind) (*Plan, error) {
 	if err := p.inheritEvents(plan); err != nil {
 		return nil, err
 	}
+	if err := p.compileWhole(plan, s); err != nil {
+		return nil, err
+	}
 	plan.slots = s.all
 	if bind != nil {
 		for _, one := range s.all {
 			for _, c := range one.columns {
-				if capture, ok := strings.CutPrefix(c, "$"); ok && capture != "part" && !slices.Contains(bind.Captures, capture) {
+				if capture, ok := strings.CutPrefix(c, "$"); ok && capture != "part" && capture != "hash" && !slices.Contains(bind.Captures, capture) {
 					return nil, p.bad("unknown_capture", nearest(capture, bind.Captures, "name it in the feed's match, as in receipts-{"+capture+"}-*.csv"), []string{c}, "the feed's match captures no %q", capture)
 				}
 			}

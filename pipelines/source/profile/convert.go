@@ -142,11 +142,13 @@ func (p *Plan) decide(e Evidence) (decision, *RefusedFile) { return p.Profile.de
 
 // chunk is a piece of a file that a worker converts.
 type chunk struct {
-	data []byte // CSV text of whole records
-	rows []row  // or records already cut
-	line int64
-	done chan struct{}
-	part part
+	data  []byte // CSV text of whole records
+	rows  []row  // or records already cut
+	docs  []document
+	parse func(document) []row
+	line  int64
+	done  chan struct{}
+	part  part
 }
 
 // source yields chunks; the last call returns io.EOF.
@@ -186,7 +188,17 @@ func (p *Plan) pass(ctx context.Context, f File, encoding string, d decision, si
 func (w *worker) convert(c *chunk, layout Layout) {
 	c.part = part{out: make([]byte, 0, len(c.data)+len(c.data)/4)}
 	w.part = &c.part
+	if c.docs != nil {
+		for _, d := range c.docs {
+			w.together(c.parse(d))
+		}
+		return
+	}
 	if c.rows != nil {
+		if w.plan.Profile.Whole {
+			w.groups(c.rows)
+			return
+		}
 		for _, r := range c.rows {
 			w.record(r)
 		}

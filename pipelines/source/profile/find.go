@@ -53,10 +53,15 @@ func Find(ctx context.Context, path string, layout Layout, limits Limits, wanted
 
 // each cuts a chunk into records.
 func (c *chunk) each(layout Layout, see func(row)) {
-	if c.rows != nil {
-		for _, r := range c.rows {
+	for _, d := range c.docs {
+		for _, r := range c.parse(d) {
 			see(r)
 		}
+	}
+	for _, r := range c.rows {
+		see(r)
+	}
+	if c.docs != nil || c.rows != nil {
 		return
 	}
 	line := c.line
@@ -99,8 +104,9 @@ func reopen(o *opened, layout Layout) (source, error) {
 		}
 		return s, nil
 	case layout.Format == "jsonl":
-		parts := strings.Split(layout.Delimiter, ";")
-		plan := &Plan{Profile: &Profile{Records: parts[0], Explode: parts[1:], Attributes: "all"}}
+		delimiter, whole := strings.CutPrefix(layout.Delimiter, headMark)
+		parts := strings.Split(delimiter, ";")
+		plan := &Plan{Profile: &Profile{Records: parts[0], Explode: parts[1:], Whole: whole, Attributes: "all"}}
 		sample, err := o.Peek(3)
 		if err != nil && err != io.EOF {
 			return nil, err

@@ -3,6 +3,8 @@ package profile
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,8 +25,9 @@ type jsonSource struct {
 	width   int
 	lines   *bufio.Reader
 	line    int64
-	rows    []row // of a document
-	whole   bool
+	docs    []document // of a whole file
+	whole   bool       // the file is read at once
+	hash    bool       // records carry the hash of their text
 }
 
 func (p *Plan) openJSON(o *opened, stream io.Reader, encoding string) (source, Layout, map[string]int, error) {
@@ -39,9 +42,12 @@ func (p *Plan) openJSON(o *opened, stream io.Reader, encoding string) (source, L
 		}
 		layout.Header = append(layout.Header, p.Profile.Columns[name].From[0])
 	}
-	s.width = len(names) + 1
-	at["$part"] = len(names)
-	layout.Header = append(layout.Header, "$part")
+	s.width = len(names) + 2
+	at["$part"], at["$hash"] = len(names), len(names)+1
+	layout.Header = append(layout.Header, "$part", "$hash")
+	if s.hash = p.Profile.Whole; s.hash {
+		layout.Delimiter = headMark + layout.Delimiter
+	}
 	head, err := s.lines.Peek(sampleBytes)
 	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 		return nil, layout, nil, err
@@ -58,6 +64,9 @@ func (p *Plan) openJSON(o *opened, stream io.Reader, encoding string) (source, L
 	}
 	return s, layout, at, nil
 }
+
+// headMark begins a layout whose records are parts of whole ones: the record itself comes before its parts.
+const headMark = "+"
 
 // nextLineOpens tells JSON lines with a broken first line from a document over several lines.
 func nextLineOpens(head []byte) bool {
@@ -78,10 +87,9 @@ func (s *jsonSource) readDocument(encoding string) error {
 		return newInvalid(&chunk{data: text, line: 1}, i, encoding)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
 	for {
 		start := decoder.InputOffset()
-		var value any
+		var value json.RawMessage
 		if err := decoder.Decode(&value); err == io.EOF {
 			return nil
 		} else if err != nil {
@@ -90,47 +98,67 @@ func (s *jsonSource) readDocument(encoding string) error {
 		line := int64(1 + bytes.Count(text[:start], []byte("\n")))
 		if path := s.profile.Records; path != "" {
 			for _, key := range strings.Split(path, ".") {
-				object, ok := value.(map[string]any)
-				if value = object[key]; !ok || value == nil {
+				var object map[string]json.RawMessage
+				if err := json.Unmarshal(value, &object); err != nil || object[key] == nil || string(object[key]) == "null" {
 					return refuse("unknown_layout", "correct records: in the profile", "the document has no %s", path)
 				}
+				value = object[key]
 			}
 		}
-		list, ok := value.([]any)
-		if !ok {
-			list = []any{value}
+		list := []json.RawMessage{value}
+		if value[0] == '[' {
+			list = nil
+			if err := json.Unmarshal(value, &list); err != nil {
+				return err
+			}
 		}
 		for _, item := range list {
-			s.rows = append(s.rows, s.records(item, line, nil)...)
+			s.docs = append(s.docs, document{item, line})
 		}
 	}
 }
 
-// records flattens one value into one record, or one per element of the exploded arrays.
+// document is one JSON value that is not parsed yet.
+type document struct {
+	raw  []byte
+	line int64
+}
+
+// records flattens one value into one record, or one per element of the exploded arrays. In a whole profile the value
+// itself is the first record and its parts follow.
 func (s *jsonSource) records(value any, line int64, raw []byte) []row {
-	if raw == nil {
-		raw, _ = json.Marshal(value)
-	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		return []row{{line: line, raw: raw, bad: &reason{"bad_json", "is not a JSON object"}}}
 	}
+	sum := ""
+	if s.hash {
+		h := sha256.Sum256(raw)
+		sum = hex.EncodeToString(h[:12])
+	}
 	shared := map[string]string{}
 	flatten(shared, "", object, s.profile.Explode)
 	var out []row
+	if s.hash {
+		out = append(out, s.row(shared, nil, "", sum, line, raw))
+	}
 	for _, name := range s.profile.Explode {
 		list, _ := lookup(object, name).([]any)
 		for _, item := range list {
 			one := map[string]string{}
+			flatten(one, name, item, nil)
+			if s.hash {
+				out = append(out, s.row(one, shared, name, sum, line, raw))
+				continue
+			}
 			for k, v := range shared {
 				one[k] = v
 			}
-			flatten(one, name, item, nil)
-			out = append(out, s.row(one, name, line, raw))
+			out = append(out, s.row(one, nil, name, sum, line, raw))
 		}
 	}
 	if out == nil {
-		out = append(out, s.row(shared, "", line, raw))
+		out = append(out, s.row(shared, nil, "", sum, line, raw))
 	}
 	return out
 }
@@ -147,10 +175,20 @@ func lookup(object map[string]any, path string) any {
 	return value
 }
 
-// row places flattened values into cells; what the profile does not name becomes attributes.
-func (s *jsonSource) row(values map[string]string, part string, line int64, raw []byte) row {
+// row places flattened values into cells; what the profile does not name becomes attributes. Values of more are placed
+// too, their rest belongs to another record.
+func (s *jsonSource) row(values, more map[string]string, part, sum string, line int64, raw []byte) row {
 	r := row{cells: make([][]byte, s.width), line: line, raw: raw}
-	r.cells[s.width-1] = []byte(part)
+	r.cells[s.width-2], r.cells[s.width-1] = []byte(part), []byte(sum)
+	for key, cells := range s.plan {
+		if value, ok := more[key]; ok {
+			for _, i := range cells {
+				if len(r.cells[i]) == 0 {
+					r.cells[i] = trim([]byte(value))
+				}
+			}
+		}
+	}
 	var attrs []byte
 	for _, key := range sorted(values) {
 		value := values[key]
@@ -213,12 +251,12 @@ func plainJSONNumber(text string) string {
 
 func (s *jsonSource) next() (*chunk, error) {
 	if s.whole {
-		if len(s.rows) == 0 {
+		if len(s.docs) == 0 {
 			return nil, io.EOF
 		}
-		n := min(len(s.rows), 4096)
-		c := &chunk{rows: s.rows[:n:n]}
-		s.rows = s.rows[n:]
+		n := min(len(s.docs), 64)
+		c := &chunk{docs: s.docs[:n:n], parse: s.parse}
+		s.docs = s.docs[n:]
 		return c, nil
 	}
 	c := &chunk{}
@@ -259,12 +297,15 @@ func (s *jsonSource) readLine() ([]byte, error) {
 	}
 }
 
-func (s *jsonSource) parseLine(text []byte) []row {
-	decoder := json.NewDecoder(bytes.NewReader(text))
+func (s *jsonSource) parseLine(text []byte) []row { return s.parse(document{text, s.line}) }
+
+// parse gives the records of one value.
+func (s *jsonSource) parse(d document) []row {
+	decoder := json.NewDecoder(bytes.NewReader(d.raw))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil || decoder.More() {
-		return []row{{line: s.line, raw: text, bad: &reason{"bad_json", "is not one JSON value"}}}
+		return []row{{line: d.line, raw: d.raw, bad: &reason{"bad_json", "is not one JSON value"}}}
 	}
-	return s.records(value, s.line, text)
+	return s.records(value, d.line, d.raw)
 }

@@ -26,6 +26,9 @@ type Profile struct {
 	Sheet      string            `yaml:"sheet"`     // XLSX: name or number from 1; empty is the first visible
 	Records    string            `yaml:"records"`   // JSON: path of the array that holds the records
 	Explode    []string          `yaml:"explode"`   // JSON: arrays of a record of which each element makes one
+	Whole      bool              `yaml:"whole"`     // JSON: see whole.go
+	Gone       string            `yaml:"gone"`      // condition under which a whole record is the tombstone of its key
+	Refuse     []Refuse          `yaml:"refuse"`    // records that are refused by what they say
 	Header     Header            `yaml:"header"`
 	Ignore     []Rule            `yaml:"ignore"`  // rows that are not records: totals, page heads
 	StopAt     []Rule            `yaml:"stop_at"` // nothing from this row on is a record
@@ -63,6 +66,7 @@ type Column struct {
 	Optional bool   // the file may lack it; then it is empty
 	Bad      string // "null": a cell that cannot be read is quarantined alone and the row stays
 	Expand   bool   // scientific: expand: codes in powers of ten are exact (4.0128e+10 is 40128000000)
+	UTC      bool   // zone: UTC: times without an offset are UTC, whatever the profile's zone
 }
 
 // Fill copies cells down: an empty cell of Columns takes the value of the row above while By stays the same.
@@ -118,6 +122,7 @@ func (c *Column) UnmarshalYAML(decode func(any) error) error {
 		Optional bool   `yaml:"optional"`
 		Bad      string `yaml:"bad"`
 		Powers   string `yaml:"scientific"`
+		Zone     string `yaml:"zone"`
 	}
 	if err := decode(&full); err != nil {
 		return err
@@ -125,6 +130,10 @@ func (c *Column) UnmarshalYAML(decode func(any) error) error {
 	if full.Powers != "" && full.Powers != "refuse" && full.Powers != "expand" {
 		return fmt.Errorf("scientific: %q is not known; write refuse or expand", full.Powers)
 	}
+	if full.Zone != "" && full.Zone != "UTC" {
+		return fmt.Errorf("zone: %q is not known here; write UTC, or dates.zone for the whole file", full.Zone)
+	}
+	c.UTC = full.Zone == "UTC"
 	c.From, c.Bad, c.Expand = full.From, orNull(full.Bad, decode), full.Powers == "expand"
 	c.Optional = full.Optional || full.Required != nil && !*full.Required
 	return nil
@@ -254,7 +263,7 @@ func (p *Profile) check() error {
 	if len(p.Streams) == 0 {
 		return p.bad("missing_key", "map at least one canonical stream under `streams`", nil, "the profile maps no stream")
 	}
-	for _, check := range []func() error{p.checkColumns, p.checkRules, p.checkConstants, p.checkStreams} {
+	for _, check := range []func() error{p.checkColumns, p.checkRules, p.checkConstants, p.checkStreams, p.checkWhole} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -64,6 +64,7 @@ type boundSlot struct {
 	at      [2]int    // cell indices, -1 is absent
 	fixed   [2][]byte // values of captures
 	isFixed bool
+	utc     bool   // times without an offset are UTC
 	name    string // of the column, for messages
 }
 
@@ -93,10 +94,11 @@ func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map
 			bound.scale, _ = strconv.Atoi(strings.TrimSuffix(s.typ[i+1:], ")"))
 		}
 		for i, c := range s.columns {
-			if capture, ok := strings.CutPrefix(c, "$"); ok && capture != "part" {
+			if capture, ok := strings.CutPrefix(c, "$"); ok && capture != "part" && capture != "hash" {
 				bound.fixed[i], bound.isFixed = []byte(captures[capture]), true
 				continue
 			}
+			bound.utc = bound.utc || p.Profile.Columns[c].UTC
 			if j, ok := at[c]; ok {
 				bound.at[i] = j
 				if j >= 0 && j < len(header) && i == 0 {

@@ -107,6 +107,9 @@ func (w *worker) moment(s *boundSlot, cell []byte, cells [][]byte) *reason {
 			return errTime
 		}
 	}
+	if s.utc && !m.zoned {
+		m.zoned, p.evidence.Offset = true, true
+	}
 	if !m.zoned {
 		p.out = append(m.appendTime(p.out), '\t')
 		return nil

@@ -1,0 +1,171 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/secret"
+)
+
+// Platform is a kind of source that is reached over its API: one folder, and one line where the program lists them.
+type Platform struct {
+	Declaration Declaration
+	Open        func(ctx context.Context, s Settings) (API, error)
+}
+
+// Settings are the checked values of a configured source.
+type Settings struct {
+	Name     string // of the source in the configuration
+	Zone     string // of the company
+	Secrets  secret.Resolver
+	Now      func() time.Time // nil: the system's clock
+	RecordTo string           // folder that every exchange is recorded to; "": none
+	values   map[string]any
+}
+
+// Parse checks the configured values against the declaration: unknown names, missing ones, wrong types, and secrets that
+// are no references. key is the place in the configuration, for messages.
+func (d Declaration) Parse(key string, values map[string]any) (Settings, error) {
+	s := Settings{values: map[string]any{}}
+	names := make([]string, len(d.Fields))
+	for i, f := range d.Fields {
+		names[i] = f.Name
+	}
+	for _, name := range sortedNames(values) {
+		if !slices.Contains(names, name) {
+			hint := d.Name + " knows " + strings.Join(names, ", ")
+			if near := fault.Nearest(name, names); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return s, fault.New(fault.Usage, "unknown_key", key+"."+name, hint, "unknown key %q", name)
+		}
+	}
+	for _, f := range d.Fields {
+		value, ok := values[f.Name]
+		if !ok || value == nil {
+			if f.Required {
+				return s, fault.New(fault.Usage, "missing_key", key+"."+f.Name, f.Help, "is missing")
+			}
+			if value = f.Default; f.Default == "" {
+				continue
+			}
+		}
+		if err := f.check(key+"."+f.Name, value); err != nil {
+			return s, err
+		}
+		s.values[f.Name] = value
+	}
+	return s, nil
+}
+
+func (f Field) check(key string, value any) error {
+	if f.Secret {
+		return secret.Check(key, fmt.Sprint(value))
+	}
+	bad := func(want string) error {
+		return fault.New(fault.Usage, "invalid_config", key, want+" ("+f.Help+")", "%q is not a value of type %s", fmt.Sprint(value), f.Type)
+	}
+	text := fmt.Sprint(value)
+	switch f.Type {
+	case "list":
+		if _, ok := value.([]any); !ok && text != f.Default {
+			return bad("write a list, as in [a, b]")
+		}
+		return nil
+	case "map":
+		if _, ok := value.(map[string]any); !ok {
+			return bad("write keys with values, as in {a: b}")
+		}
+		return nil
+	}
+	var err error
+	switch f.Type {
+	case "url":
+		var u *url.URL
+		if u, err = url.Parse(text); err == nil && u.Host == "" {
+			err = strconv.ErrSyntax
+		}
+	case "zone":
+		_, err = time.LoadLocation(text)
+	case "duration":
+		_, err = time.ParseDuration(text)
+	case "number":
+		_, err = strconv.ParseFloat(text, 64)
+	case "bool":
+		_, err = strconv.ParseBool(text)
+	}
+	if err != nil {
+		return bad(map[string]string{"url": "write https://host", "zone": "write an IANA zone such as Asia/Shanghai", "duration": "write a duration such as 10m", "number": "write a number", "bool": "write true or false"}[f.Type])
+	}
+	return nil
+}
+
+// Text gives a value, "" when it is not set.
+func (s Settings) Text(name string) string {
+	if value, ok := s.values[name]; ok {
+		return fmt.Sprint(value)
+	}
+	return ""
+}
+
+// Bool gives a value of type bool.
+func (s Settings) Bool(name string) bool { b, _ := strconv.ParseBool(s.Text(name)); return b } // checked by Parse
+
+// Number gives a value of type number.
+func (s Settings) Number(name string) float64 {
+	n, _ := strconv.ParseFloat(s.Text(name), 64) // checked by Parse
+	return n
+}
+
+// Duration gives a value of type duration.
+func (s Settings) Duration(name string) time.Duration {
+	d, _ := time.ParseDuration(s.Text(name)) // checked by Parse
+	return d
+}
+
+// List gives a value of type list; a default is written with commas.
+func (s Settings) List(name string) []string {
+	var all []string
+	switch v := s.values[name].(type) {
+	case []any:
+		for _, one := range v {
+			all = append(all, fmt.Sprint(one))
+		}
+	case string:
+		for _, one := range strings.Split(v, ",") {
+			all = append(all, strings.TrimSpace(one))
+		}
+	}
+	return all
+}
+
+// Map gives a value of type map.
+func (s Settings) Map(name string) map[string]string {
+	all := map[string]string{}
+	if v, ok := s.values[name].(map[string]any); ok {
+		for key, one := range v {
+			all[key] = fmt.Sprint(one)
+		}
+	}
+	return all
+}
+
+// Secret reads the secret behind a value.
+func (s Settings) Secret(ctx context.Context, name string) (secret.Value, error) {
+	return s.Secrets.Read(ctx, "sources."+s.Name+"."+name, s.Text(name))
+}
+
+func sortedNames(m map[string]any) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
