@@ -101,6 +101,10 @@ func (a *app) check(ctx context.Context, readData string) error {
 
 // checkSource looks at one source: its place, and each feed's profile against its pattern.
 func (a *app) checkSource(ctx context.Context, config *Config, source string, add func(what, note string, err error)) {
+	if config.Sources[source].Kind != "files" {
+		a.checkAPI(ctx, config, source, add)
+		return
+	}
 	place, err := openPlace(ctx, config.resolve(config.Sources[source].Path))
 	files := 0
 	if err == nil {

@@ -50,11 +50,13 @@ type Engine struct {
 	TempLimit string `yaml:"temp_limit"`
 }
 
-// SourceConfig is one place that files arrive at.
+// SourceConfig is one place that files arrive at, or an API.
 type SourceConfig struct {
 	Kind  string                `yaml:"kind"`
 	Path  string                `yaml:"path"`
 	Feeds map[string]FeedConfig `yaml:"feeds"`
+
+	api map[string]any // of an API: what its platform declares
 }
 
 // FeedConfig is one kind of file of a source.
@@ -180,7 +182,8 @@ func (c *Config) validateSource(name string, bad func(key, hint, format string, 
 		return bad(key, "use lower-case letters, digits and _", "%q is not a source name", name)
 	}
 	if source.Kind != "files" {
-		return bad(key+".kind", "write files", "kind %q is not known", source.Kind)
+		_, _, err := c.settings(name)
+		return err
 	}
 	if source.Path == "" {
 		return bad(key+".path", "name the folder or s3:// prefix that files arrive at", "is missing")

@@ -94,7 +94,7 @@ func (a *app) demo(ctx context.Context, dir string, f demoFlags) error {
 		}
 		last = until
 		err = step(fmt.Sprintf("ingest and release day %d", until), func() error {
-			done, err := a.ingestAndRelease(ctx, nil, true)
+			done, err := a.ingestAndRelease(ctx, nil, true, past{})
 			summary.Runs = append(summary.Runs, done)
 			return err
 		})

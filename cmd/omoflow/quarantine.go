@@ -151,7 +151,8 @@ func (a *app) quarantineReplay(ctx context.Context, f quarantineFlags) error {
 		return err
 	}
 	defer p.close()
-	feeds, err := p.ingestFeeds(ctx, nil)
+	feeds, closing, err := p.ingestFeeds(ctx, nil, "")
+	defer closing()
 	if err != nil {
 		return err
 	}

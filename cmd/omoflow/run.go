@@ -15,23 +15,34 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
+	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/file"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
 
 func (a *app) runCommand() *cobra.Command {
 	var noRelease bool
+	var named []string
+	var back past
 	command := &cobra.Command{
 		Use:   "run [SOURCE...]",
 		Short: "Take in what has arrived, then build, check and release",
 		Long: `Takes new files of every source (or of the named ones), keeps their bytes, stages their rows, then builds the partitions
 that they touch, checks the candidate and publishes it as one release. Nothing new is a success. Interrupted or killed at
-any moment, the same command goes on where it was.`,
-		Example: "  omoflow run\n  omoflow run tills --no-release",
+any moment, the same command goes on where it was.
+
+With --from the named API sources read a part of the past by date instead, window by window; what they have new is read
+by the next ordinary run, from where it stopped before. --plan shows the windows and the calls they take.`,
+		Example: "  omoflow run\n  omoflow run tills --no-release\n  omoflow run --source shop --from 2024-01-01 --plan",
 		RunE: func(command *cobra.Command, args []string) error {
-			return a.run(command.Context(), args, !noRelease)
+			return a.run(command.Context(), append(args, named...), !noRelease, back)
 		},
 	}
+	command.Flags().StringSliceVar(&named, "source", nil, "only these sources")
+	command.Flags().StringVar(&back.from, "from", "", "read the past from this day (YYYY-MM-DD)")
+	command.Flags().StringVar(&back.to, "to", "", "last day of the past to read; default today")
+	command.Flags().BoolVar(&back.plan, "plan", false, "show what --from would read, and read nothing")
+	command.Flags().StringVar(&back.record, "record", "", "record every exchange with an API to this folder, secrets removed")
 	command.Flags().BoolVar(&noRelease, "no-release", false, "take files in without building a release")
 	return command
 }
@@ -53,8 +64,20 @@ type ran struct {
 	Release  *released        `json:"release,omitempty"`
 }
 
-func (a *app) run(ctx context.Context, sources []string, release bool) error {
-	done, err := a.ingestAndRelease(ctx, sources, release)
+func (a *app) run(ctx context.Context, sources []string, release bool, back past) error {
+	if back.plan || back.from == "" && back.to != "" {
+		p, err := a.openProject(ctx, true)
+		if err != nil {
+			return err
+		}
+		defer p.close()
+		window, err := back.resolve(p.config.Company.Zone, time.Now())
+		if err != nil {
+			return err
+		}
+		return a.planBackfill(ctx, p, sources, *window)
+	}
+	done, err := a.ingestAndRelease(ctx, sources, release, back)
 	if err != nil {
 		if done.Files > 0 && !a.json {
 			a.printRan(done) // what was taken in stays, whatever came after
@@ -80,13 +103,13 @@ func (a *app) run(ctx context.Context, sources []string, release bool) error {
 
 // ingestAndRelease takes in what has arrived and, if asked, publishes a release. Feeds that fail do not keep the
 // others from being released; their error comes at the end.
-func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bool) (ran, error) {
+func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bool, back past) (ran, error) {
 	p, err := a.openProject(ctx, true)
 	if err != nil {
 		return ran{}, err
 	}
 	defer p.close()
-	done, failed := p.ingest(ctx, a, sources)
+	done, failed := p.ingest(ctx, a, sources, back)
 	if failed != nil && fault.KindOf(failed) != fault.Partial {
 		return done, failed
 	}
@@ -102,7 +125,18 @@ func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bo
 }
 
 // feeds turns the configured sources, or the named ones, into the feeds of ingest.
-func (p *project) ingestFeeds(ctx context.Context, only []string) ([]ingest.Feed, error) {
+func (p *project) ingestFeeds(ctx context.Context, only []string, recordTo string) (feeds []ingest.Feed, closing func(), err error) {
+	var opened []source.API
+	closing = func() {
+		for _, api := range opened {
+			api.Close()
+		}
+	}
+	feeds, err = p.openFeeds(ctx, only, recordTo, &opened)
+	return feeds, closing, err
+}
+
+func (p *project) openFeeds(ctx context.Context, only []string, recordTo string, opened *[]source.API) ([]ingest.Feed, error) {
 	for _, name := range only {
 		if _, ok := p.config.Sources[name]; !ok {
 			hint := "the sources are " + strings.Join(sortedKeys(p.config.Sources), ", ")
@@ -118,6 +152,14 @@ func (p *project) ingestFeeds(ctx context.Context, only []string) ([]ingest.Feed
 			continue
 		}
 		source := p.config.Sources[name]
+		if source.Kind != "files" {
+			api, own, err := p.config.openAPI(ctx, name, recordTo)
+			if err != nil {
+				return nil, err
+			}
+			*opened, feeds = append(*opened, api), append(feeds, own...)
+			continue
+		}
 		place, err := openPlace(ctx, p.config.resolve(source.Path))
 		if err != nil {
 			return nil, err
@@ -189,9 +231,14 @@ func (p *project) ingestOptions(a *app, db *warehouse.DB) ingest.Options {
 	return options
 }
 
-func (p *project) ingest(ctx context.Context, a *app, sources []string) (ran, error) {
+func (p *project) ingest(ctx context.Context, a *app, sources []string, back past) (ran, error) {
 	began := time.Now()
-	feeds, err := p.ingestFeeds(ctx, sources)
+	window, err := back.resolve(p.config.Company.Zone, began)
+	if err != nil {
+		return ran{}, err
+	}
+	feeds, closing, err := p.ingestFeeds(ctx, sources, back.record)
+	defer closing()
 	if err != nil || len(feeds) == 0 {
 		return ran{}, err
 	}
@@ -200,7 +247,9 @@ func (p *project) ingest(ctx context.Context, a *app, sources []string) (ran, er
 		return ran{}, err
 	}
 	defer db.Close()
-	result, err := ingest.Run(ctx, p.ingestOptions(a, db), feeds)
+	options := p.ingestOptions(a, db)
+	options.Backfill = window
+	result, err := ingest.Run(ctx, options, feeds)
 	a.progressDone()
 	done := ranOf(result)
 	done.Seconds = time.Since(began).Seconds()

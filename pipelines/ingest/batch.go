@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type taken struct {
 	outcome  profile.Outcome
 	refusals []profile.Refusal
 	refused  int64 // records
+	same     int64 // records of whole ones that are known as they are, or newer
 }
 
 // batch is a batch being made.
@@ -45,47 +47,69 @@ type batch struct {
 	made map[string]string // key -> file: objects are only made here, not stored; nil when they are stored
 
 	notes     []Finding
+	replay    bool // known records count again
 	unchecked bool // streams are written first and checked by their row counts
 	strict    bool // streams are written once: a cast that fails ends it, missing values are found in the finished file
 }
 
-// take makes one batch of deliveries and commits it. With replay the files are taken again, whatever is known of
-// them, and replace the named ones.
-func (f *feed) take(ctx context.Context, group []source.Delivery, replay []lake.FileRef, result *Result) error {
+// intent is what a batch is made for.
+type intent struct {
+	replay        []lake.FileRef // the files are taken again, whatever is known of them, and replace these
+	before, after json.RawMessage
+	backfill      *lake.Backfill
+}
+
+// take makes one batch of deliveries and commits it.
+func (f *feed) take(ctx context.Context, group []source.Delivery, why intent, result *Result) error {
 	dir, clean, err := f.scratch()
 	if err != nil {
 		return err
 	}
 	defer clean()
 	arrivals, err := f.fetch(ctx, dir, group)
-	if err != nil || len(arrivals) == 0 {
+	if err != nil || len(arrivals) == 0 && f.API == nil {
 		return err
 	}
 	b := &batch{feed: f, dir: dir, path: filepath.Join(dir, "records.tsv")}
-	b.body = lake.Batch{Source: f.Source, Feed: f.Name, Profile: f.Profile.Name, Mapping: f.mapping, Supersedes: replay}
+	b.body = lake.Batch{Source: f.Source, Feed: f.Name, Profile: f.Profile.Name, Mapping: f.mapping, Supersedes: why.replay}
+	b.body.CursorBefore, b.body.CursorAfter, b.body.Backfill = why.before, why.after, why.backfill
+	b.replay = why.replay != nil
 	failpoint.Hit("dedupe.begin")
-	b.enter(arrivals, replay != nil)
+	b.enter(arrivals, b.replay || f.API != nil)
 	failpoint.Hit("dedupe.end")
 	b.body.ID = b.id()
-	eg, both := errgroup.WithContext(ctx)
-	eg.Go(func() error {
-		if err := b.storeRaw(both); err != nil {
+	if f.API != nil && !b.replay {
+		// Whether a page holds anything new shows only when its records are read.
+		if err := b.makeRows(ctx); err != nil || b.idle() {
 			return err
 		}
-		return b.storeRules(both)
-	})
-	eg.Go(func() error { return b.makeRows(both) })
-	if err := eg.Wait(); err != nil {
-		return err
+		if err := b.storeInput(ctx); err != nil {
+			return err
+		}
+	} else {
+		eg, both := errgroup.WithContext(ctx)
+		eg.Go(func() error { return b.storeInput(both) })
+		eg.Go(func() error { return b.makeRows(both) })
+		if err := eg.Wait(); err != nil {
+			return err
+		}
 	}
 	failpoint.Hit("cursor.before")
 	if err := b.commit(ctx); err != nil {
 		return err
 	}
-	f.state.add(b.body)
+	f.state.add(b.body, b.seq)
 	failpoint.Hit("cursor.after")
 	b.report(result)
 	return nil
+}
+
+// storeInput keeps what rows are made of: the bytes and the rules.
+func (b *batch) storeInput(ctx context.Context) error {
+	if err := b.storeRaw(ctx); err != nil {
+		return err
+	}
+	return b.storeRules(ctx)
 }
 
 // makeRows reads the files and stages what they hold.
@@ -143,6 +167,9 @@ func (b *batch) id() string {
 	}
 	for _, ref := range b.body.Supersedes {
 		parts = append(parts, ref.Batch, strconv.Itoa(ref.FileNo))
+	}
+	if b.API != nil {
+		parts = append(parts, strconv.FormatInt(b.seq, 10), string(b.body.CursorBefore), string(b.body.CursorAfter))
 	}
 	return lake.BatchID(b.Source, b.Name, b.mapping, parts)
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/file"
@@ -47,15 +49,17 @@ type Options struct {
 	Now       func() time.Time                 // for the settle rule only; default time.Now
 	Progress  func(format string, args ...any) // may be nil
 
-	BatchBytes int64 // files of one batch together; default 256 MiB
-	BatchFiles int   // default 500
+	BatchBytes int64  // files of one batch together; default 256 MiB, of an API's pages 32 MiB
+	BatchFiles int    // default 500
+	Backfill   *Range // read this range of the past instead of what is new; files are not touched
 
 	directBytes int64 // see the constant; tests set it
 }
 
-// Feed is one kind of file of a source.
+// Feed is one kind of file of a source, or one stream of an API.
 type Feed struct {
 	Source, Name string
+	API          *source.Feed // set for an API: then Place, Match, Settle and Marker are not used
 	Place        file.Place
 	Match        string
 	Settle       time.Duration
@@ -113,7 +117,11 @@ func Run(ctx context.Context, opt Options, feeds []Feed) (Result, error) {
 	var failed []error
 	for _, f := range feeds {
 		one, err := prepare(opt, f)
-		if err == nil {
+		switch {
+		case err != nil:
+		case f.API != nil:
+			err = reevaluate(ctx, &result, one.runAPI)
+		case opt.Backfill == nil:
 			err = reevaluate(ctx, &result, one.run)
 		}
 		if ctx.Err() != nil {
@@ -171,19 +179,25 @@ type feed struct {
 	log     *journal.Log
 	seq     int64 // of the log's tail
 	state   state
-	ruled   lake.Object // rules stored already
+	ruled   lake.Object     // rules stored already
+	cache   *objstore.Cache // of earlier whole records
 }
 
 func prepare(opt Options, f Feed) (*feed, error) {
-	pattern, err := file.ParsePattern(f.Match)
-	if err != nil {
+	one := &feed{Feed: f, opt: opt, log: opt.Lake.StreamLog(f.Source, f.Name)}
+	bind := &profile.Bind{Constants: f.Constants}
+	var err error
+	if f.API != nil {
+		bind.Captures = f.API.Captures
+	} else {
+		if one.pattern, err = file.ParsePattern(f.Match); err != nil {
+			return nil, err
+		}
+		bind.Captures = one.pattern.Captures()
+	}
+	if one.plan, err = f.Profile.Compile(bind); err != nil {
 		return nil, err
 	}
-	plan, err := f.Profile.Compile(&profile.Bind{Constants: f.Constants, Captures: pattern.Captures()})
-	if err != nil {
-		return nil, err
-	}
-	one := &feed{Feed: f, opt: opt, pattern: pattern, plan: plan, log: opt.Lake.StreamLog(f.Source, f.Name)}
 	one.mapping = one.mappingVersion()
 	return one, nil
 }
@@ -226,6 +240,12 @@ type state struct {
 	shas  map[string]string       // name -> content of its live file
 	bad   map[string]lake.FileRef // content and mapping -> refused file
 	raws  map[string]lake.File    // content -> file whose raw object holds it
+
+	cursor   json.RawMessage // of an API
+	batches  int
+	whole    []earlier // objects of whole records
+	replaced map[lake.FileRef]bool
+	windows  map[string]lake.Backfill // how far ranges of the past were read
 }
 
 func knownKey(name string, size int64, modified time.Time) string {
@@ -234,7 +254,7 @@ func knownKey(name string, size int64, modified time.Time) string {
 
 // load reads the feed's log.
 func (f *feed) load(ctx context.Context) error {
-	f.state = state{known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{}, raws: map[string]lake.File{}}
+	f.state = state{known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{}, raws: map[string]lake.File{}, replaced: map[lake.FileRef]bool{}, windows: map[string]lake.Backfill{}}
 	f.seq = 0
 	return f.log.Read(ctx, 1, func(e journal.Entry) error {
 		f.seq = e.Seq
@@ -245,12 +265,13 @@ func (f *feed) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.state.add(b.Batch)
+		f.state.add(b.Batch, b.Seq)
 		return nil
 	})
 }
 
-func (s *state) add(b lake.Batch) {
+func (s *state) add(b lake.Batch, seq int64) {
+	s.addWhole(b, seq)
 	for _, ref := range b.Supersedes {
 		for sha, live := range s.live {
 			if live == ref {
@@ -314,7 +335,7 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 		if len(group) == 0 {
 			return nil
 		}
-		err := f.take(ctx, group, nil, result)
+		err := f.take(ctx, group, intent{}, result)
 		done += len(group)
 		f.opt.Progress("%s.%s: %d files", f.Source, f.Name, done)
 		group, size = nil, 0

@@ -121,6 +121,12 @@ func (q *streamQuery) inner() string {
 	if q.Where != "" {
 		where = append(where, "coalesce(("+q.Where+"), false)")
 	}
+	if q.plan.Gone != "" {
+		where = append(where, q.notGone("true"))
+	}
+	if q.Profile.Whole {
+		list = append(list, q.plan.HashSlot()+" AS delivered")
+	}
 	if q.anyRefused() {
 		where = append(where, "NOT EXISTS (SELECT 1 FROM bad_record AS bad WHERE bad._f = record._f AND bad._r = record._r)")
 	}
@@ -141,7 +147,7 @@ func (q *streamQuery) inner() string {
 // anyRefused tells whether SQL refused records: without any the filter is left out.
 func (b *batch) anyRefused() bool {
 	for _, t := range b.files {
-		if t.DuplicateOf == nil && (t.Refused && t.outcome.Accepted > 0 || t.refused > t.outcome.Refused) {
+		if t.DuplicateOf == nil && (t.Refused && t.outcome.Accepted > 0 || t.refused > t.outcome.Refused || t.same > 0) {
 			return true
 		}
 	}
@@ -190,6 +196,9 @@ func (q *streamQuery) grouped(inner string) string {
 	}
 	if q.Version != "" {
 		first(`"source_version~x"`)
+	}
+	if q.Profile.Whole {
+		first("delivered")
 	}
 	return "  SELECT " + strings.Join(list, ", ") + "\n  FROM (\n" + inner + "\n  )\n  GROUP BY " + strings.Join(keys, ", ")
 }
@@ -260,7 +269,10 @@ func (q *streamQuery) outer() ([]string, error) {
 			list = append(list, id)
 		}
 	}
-	return append(list, "_a AS attributes"), nil
+	if list = append(list, "_a AS attributes"); q.Profile.Whole {
+		list = append(list, "delivered")
+	}
+	return list, nil
 }
 
 // ownerKey is the first key column: what lines are numbered within.

@@ -160,7 +160,7 @@ func (f *feed) replay(ctx context.Context, filter Filter, result *Result) error 
 	failpoint.Hit("replay.begin")
 	for i, stored := range files {
 		// A name that was delivered again since holds the truth: its old bytes must not come back.
-		if now, ok := f.state.names[stored.Name]; ok && now != refs[i] && f.state.shas[stored.Name] != stored.SHA256 {
+		if now, ok := f.state.names[stored.Name]; f.API == nil && ok && now != refs[i] && f.state.shas[stored.Name] != stored.SHA256 {
 			continue
 		}
 		d := source.Delivery{Name: stored.Name, Size: stored.Bytes, Modified: stored.Modified, Captures: stored.Captures, Fetch: func(ctx context.Context, dir string) (string, error) {
@@ -168,10 +168,12 @@ func (f *feed) replay(ctx context.Context, filter Filter, result *Result) error 
 			path := filepath.Join(dir, "replayed")
 			return path, unpack(ctx, f.opt.Lake, stored, path)
 		}}
-		if captures, ok := f.pattern.Match(stored.Name); ok {
-			d.Captures = captures
+		if f.pattern != nil {
+			if captures, ok := f.pattern.Match(stored.Name); ok {
+				d.Captures = captures
+			}
 		}
-		if err := f.take(ctx, []source.Delivery{d}, []lake.FileRef{refs[i]}, result); err != nil {
+		if err := f.take(ctx, []source.Delivery{d}, intent{replay: []lake.FileRef{refs[i]}, before: f.state.cursor, after: f.state.cursor}, result); err != nil {
 			return fault.Wrap(err, fault.KindOf(err), "replay", stored.Name, fault.HintOf(err), "the file cannot be taken in again")
 		}
 		failpoint.Hit("replay.file_done")

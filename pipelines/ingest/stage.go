@@ -36,7 +36,7 @@ func (b *batch) stage(ctx context.Context) error {
 		if err := b.openRecords(ctx, conn); err != nil {
 			return err
 		}
-		b.unchecked = b.sink.Size() > inMemory && b.plain()
+		b.unchecked = b.sink.Size() > inMemory && b.plain() && !b.Profile.Whole && len(b.plan.Refuse) == 0
 		defer func() {
 			_ = conn.Exec(context.WithoutCancel(ctx), "DROP VIEW IF EXISTS record; DROP TABLE IF EXISTS typed_record; DROP TABLE IF EXISTS bad_record") // temporary
 		}()
@@ -120,6 +120,11 @@ func (b *batch) checkRecords(ctx context.Context, conn *warehouse.Conn) error {
 			return err
 		}
 	}
+	if b.Profile.Whole {
+		if err := b.leaveKnown(ctx, conn); err != nil {
+			return err
+		}
+	}
 	var out []string
 	for _, t := range b.files {
 		if t.DuplicateOf == nil && !t.Refused && b.tooMany(t) {
@@ -137,12 +142,18 @@ func (b *batch) checkRecords(ctx context.Context, conn *warehouse.Conn) error {
 // refuseTyped quarantines records whose mapped values are missing or do not fit.
 func (b *batch) refuseTyped(ctx context.Context, conn *warehouse.Conn) error {
 	var arms, conditions []string
+	for i, rule := range b.plan.Refuse {
+		condition := b.notGone("coalesce((" + rule.SQL + "), false)")
+		conditions = append(conditions, condition)
+		arms = append(arms, fmt.Sprintf("WHEN %s THEN %s", condition, warehouse.Literal("rule "+strconv.Itoa(i))))
+	}
 	for _, s := range b.plan.Streams {
 		for _, c := range s.Columns {
 			condition, code := check(s, c)
 			if condition == "" {
 				continue
 			}
+			condition = b.notGone(condition)
 			if s.Where != "" {
 				condition = "coalesce((" + s.Where + "), false) AND " + condition
 			}
@@ -176,7 +187,10 @@ func (b *batch) refuseTyped(ctx context.Context, conn *warehouse.Conn) error {
 		return b.expressionFault(err)
 	}
 	_ = rows.Close() // read to its end
-	return b.describe(ctx, conn, wanted, why)
+	if err := b.describe(ctx, conn, wanted, why); err != nil || !b.Profile.Whole || len(wanted) == 0 {
+		return err
+	}
+	return b.refuseParts(ctx, conn)
 }
 
 // describe gives each record that SQL refused its line and text, and leaves it out of what is staged.
@@ -192,7 +206,12 @@ func (b *batch) describe(ctx context.Context, conn *warehouse.Conn, wanted map[i
 		var values []string
 		for _, r := range sortedRows(wanted[t.No]) {
 			code, column, _ := strings.Cut(why[[2]int64{int64(t.No), r}], " ")
-			t.refusals = append(t.refusals, profile.Refusal{Kind: "row", Row: r, Line: found[r].Line, Column: column, Code: code, Message: messages[code], Raw: found[r].Text})
+			message := messages[code]
+			if i, err := strconv.Atoi(column); err == nil && code == "rule" {
+				rule := b.plan.Refuse[i]
+				code, column, message = rule.Code, rule.Column, rule.Message
+			}
+			t.refusals = append(t.refusals, profile.Refusal{Kind: "row", Row: r, Line: found[r].Line, Column: column, Code: code, Message: message, Raw: clip(found[r].Text)})
 			t.refused++
 			values = append(values, fmt.Sprintf("(%d, %d)", t.No, r))
 			if len(values) == 1000 {
@@ -211,7 +230,10 @@ func (b *batch) describe(ctx context.Context, conn *warehouse.Conn, wanted map[i
 	return nil
 }
 
-var messages = map[string]string{"missing_value": "is empty after mapping", "does_not_fit": "does not fit the column's type"}
+var messages = map[string]string{"missing_value": "is empty after mapping", "does_not_fit": "does not fit the column's type", "part_refused": "belongs to a record of which another part is refused"}
+
+// clip bounds the text kept of a refused record.
+func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), 8<<10)], "?") }
 
 // check gives the condition under which a column refuses a record; "" when reading has checked it already.
 func check(s profile.StreamPlan, c profile.ColumnPlan) (condition, code string) {
@@ -245,6 +267,9 @@ func (b *batch) countIgnored(ctx context.Context, conn *warehouse.Conn) error {
 		}
 		none = append(none, "NOT coalesce(("+s.Where+"), false)")
 	}
+	if b.plan.Gone != "" {
+		none = append(none, b.notGone("true"))
+	}
 	rows, err := conn.Text(ctx, "SELECT _f, count(*) FROM record WHERE "+strings.Join(none, " AND ")+" AND (_f, _r) NOT IN (SELECT (_f, _r) FROM bad_record) GROUP BY _f")
 	if err != nil {
 		return b.expressionFault(err)
@@ -272,7 +297,7 @@ func (b *batch) count(t *taken) {
 		return
 	}
 	sqlRefused := t.refused - o.Refused
-	t.Counts = lake.Counts{Read: o.Read, Accepted: o.Accepted - sqlRefused, Quarantined: t.refused, Ignored: o.Ignored}
+	t.Counts = lake.Counts{Read: o.Read, Accepted: o.Accepted - sqlRefused - t.same, Duplicate: t.same, Quarantined: t.refused, Ignored: o.Ignored}
 }
 
 // expressionFault says that a profile's SQL is wrong.
@@ -290,6 +315,9 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 		return err
 	}
 	path := filepath.Join(b.dir, s.Stream.Name+".parquet")
+	if b.Profile.Whole {
+		return b.stageWhole(ctx, conn, s, query, path)
+	}
 	ids := map[string]int{}
 	for i, c := range s.Stream.All() {
 		ids[c.Name] = i + 1
@@ -318,9 +346,14 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 	if err := b.findReusedKeys(ctx, conn, s); err != nil {
 		return err
 	}
+	return b.keepStaged(ctx, conn, s, done, path, "")
+}
+
+// keepStaged uploads a stream's file and notes it in the batch.
+func (b *batch) keepStaged(ctx context.Context, conn *warehouse.Conn, s profile.StreamPlan, done warehouse.CopyResult, path, whole string) error {
 	// The hash is in the name: an interrupted run may have left other bytes of the same rows.
 	key := lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+done.SHA256[:12])
-	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.SHA256, Bytes: done.Bytes, Rows: done.Rows}}
+	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.SHA256, Bytes: done.Bytes, Rows: done.Rows}, Whole: whole}
 	if err := describeStaged(ctx, conn, path, s.Stream, &staged); err != nil {
 		return err
 	}

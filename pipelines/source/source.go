@@ -5,7 +5,11 @@ package source
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
 )
 
 // Field is one configuration value of a source, declared once for parsing, checks and the manual.
@@ -71,6 +75,7 @@ type Feed struct {
 	Source   Source
 	Profile  []byte   // YAML
 	Captures []string // names that every delivery's Captures hold
+	Facts    []string // columns of the profile's head stream that Reconcile wants to know
 	// Reconcile, when set, is asked after each pull; see Reconciler.
 	Reconcile Reconciler
 	// Backfill, when set, reads a range of the past; see Backfiller.
@@ -120,4 +125,12 @@ type Probe struct {
 	What string
 	Note string
 	Err  error // nil: fine; of kind fault.Findings: works, but someone should know
+}
+
+// Page makes the delivery of an answer of an API: its bytes exactly as received.
+func Page(name string, body []byte, received time.Time, cursor json.RawMessage, captures map[string]string) Delivery {
+	return Delivery{Name: name, Size: int64(len(body)), Modified: received.UTC(), Captures: captures, Cursor: cursor, Fetch: func(_ context.Context, dir string) (string, error) {
+		path := filepath.Join(dir, "page")
+		return path, fault.Wrap(os.WriteFile(path, body, 0o600), fault.Exhausted, "temp_write", dir, "free space, or set engine.temp_dir to another folder", "scratch files cannot be written")
+	}}
 }
