@@ -259,7 +259,7 @@ func runExample(t *testing.T, dir, data string, read map[string]string) *warehou
 	}
 	t.Cleanup(p.close)
 	quiet := &app{stdout: os.Stdout, stderr: os.Stderr, quiet: true}
-	if _, err := p.ingest(ctx, quiet, nil); err != nil {
+	if _, err := p.ingest(ctx, quiet, nil, past{}); err != nil {
 		t.Fatal(err)
 	}
 	rel := buildRead(t, p, quiet, read)

@@ -26,7 +26,7 @@ func TestReleaseEqualsTheTruth(t *testing.T) {
 			t.Fatal(err)
 		}
 		last = until
-		if _, err := a.ingestAndRelease(ctx, nil, true); err != nil {
+		if _, err := a.ingestAndRelease(ctx, nil, true, past{}); err != nil {
 			t.Fatal(err)
 		}
 		options.Days = until
