@@ -29,7 +29,8 @@ func (r *repair) raws(ctx context.Context) error {
 	if len(found) == 0 {
 		return nil
 	}
-	feeds, err := r.ingestFeeds(ctx, nil)
+	feeds, closing, err := r.ingestFeeds(ctx, nil, "")
+	defer closing()
 	if err != nil {
 		return r.because(err, found...)
 	}
@@ -39,7 +40,7 @@ func (r *repair) raws(ctx context.Context) error {
 			continue
 		}
 		i := slices.IndexFunc(feeds, func(feed ingest.Feed) bool { return feed.Source == batch.Source && feed.Name == batch.Feed })
-		if i < 0 {
+		if i < 0 || feeds[i].API != nil { // an API never gives the same bytes again
 			continue
 		}
 		if err := r.because(r.raw(ctx, feeds[i].Place, delivered), f); err != nil {
@@ -96,7 +97,8 @@ func (r *repair) rules(ctx context.Context) error {
 	if len(found) == 0 {
 		return nil
 	}
-	feeds, err := r.ingestFeeds(ctx, nil)
+	feeds, closing, err := r.ingestFeeds(ctx, nil, "")
+	defer closing()
 	if err != nil {
 		return r.because(err, found...)
 	}

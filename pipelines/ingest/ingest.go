@@ -252,9 +252,16 @@ func knownKey(name string, size int64, modified time.Time) string {
 	return fmt.Sprintf("%d %d %s", size, modified.UnixNano(), name)
 }
 
+func newState() state {
+	return state{
+		known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{},
+		raws: map[string]lake.File{}, replaced: map[lake.FileRef]bool{}, windows: map[string]lake.Backfill{},
+	}
+}
+
 // load reads the feed's log.
 func (f *feed) load(ctx context.Context) error {
-	f.state = state{known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{}, raws: map[string]lake.File{}, replaced: map[lake.FileRef]bool{}, windows: map[string]lake.Backfill{}}
+	f.state = newState()
 	f.seq = 0
 	return f.log.Read(ctx, 1, func(e journal.Entry) error {
 		f.seq = e.Seq

@@ -48,6 +48,12 @@ func Restage(ctx context.Context, opt Options, feeds []Feed, e lake.BatchEntry, 
 		}
 		b.files = append(b.files, t)
 	}
+	if f.Profile.Whole {
+		b.replay = len(e.Supersedes) > 0
+		if err := f.loadBefore(ctx, e.Seq); err != nil {
+			return err
+		}
+	}
 	if err := b.makeRows(ctx); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
+	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
 
@@ -28,16 +29,22 @@ type rules struct {
 	Limits     profile.Limits      `json:"limits"`
 	RefuseOver int64               `json:"refuse_over"`
 	Direct     int64               `json:"direct"` // see directBytes
+	API        bool                `json:"api,omitempty"`
+	Captures   []string            `json:"captures,omitempty"` // of an API's pages
 }
 
 const rulesFormat = 1
 
 // rules gives the rules of the feed.
 func (f *feed) rules() rules {
-	return rules{
+	r := rules{
 		Format: rulesFormat, Engine: engineVersion, Profile: f.Profile.Name, Text: f.Profile.Text(), Zone: f.opt.Zone, Match: f.Match,
 		Constants: f.Constants, Locations: f.opt.Locations, Limits: f.opt.Limits, RefuseOver: f.RefuseOver, Direct: f.opt.directBytes,
 	}
+	if f.API != nil {
+		r.API, r.Captures = true, f.API.Captures
+	}
+	return r
 }
 
 func (r rules) encode() ([]byte, lake.Object, error) {
@@ -112,5 +119,9 @@ func feedOf(ctx context.Context, opt Options, e lake.BatchEntry) (*feed, error) 
 		return nil, err
 	}
 	opt.Zone, opt.Locations, opt.Limits, opt.directBytes = r.Zone, r.Locations, r.Limits, r.Direct
-	return prepare(opt, Feed{Source: e.Source, Name: e.Feed, Match: r.Match, Profile: p, RefuseOver: r.RefuseOver, Constants: r.Constants})
+	feed := Feed{Source: e.Source, Name: e.Feed, Match: r.Match, Profile: p, RefuseOver: r.RefuseOver, Constants: r.Constants}
+	if r.API {
+		feed.API = &source.Feed{Stream: e.Feed, Captures: r.Captures}
+	}
+	return prepare(opt, feed)
 }

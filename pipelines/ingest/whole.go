@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/warehouse"
@@ -42,6 +43,21 @@ func (s *state) addWhole(b lake.Batch, seq int64) {
 			s.whole = append(s.whole, earlier{staged, b.ID, seq})
 		}
 	}
+}
+
+// loadBefore reads what the log said when the entry seq was about to be written: what whole records are compared with.
+func (f *feed) loadBefore(ctx context.Context, seq int64) error {
+	f.state = newState()
+	return f.log.Read(ctx, 1, func(e journal.Entry) error {
+		if e.Kind != lake.KindBatch || e.Seq >= seq {
+			return nil
+		}
+		b, err := lake.DecodeBatch(e)
+		if err == nil {
+			f.state.addWhole(b.Batch, e.Seq)
+		}
+		return err
+	})
 }
 
 func windowKey(w lake.Backfill) string { return w.From.UTC().String() + " " + w.To.UTC().String() }
