@@ -123,7 +123,8 @@ func (r *repair) rows(ctx context.Context) error {
 	if len(found) == 0 {
 		return nil
 	}
-	feeds, _ := r.ingestFeeds(ctx, nil) // only needed where a batch's own rules are lost
+	feeds, closing, _ := r.ingestFeeds(ctx, nil, "") // only needed where a batch's own rules are lost
+	defer closing()
 	db, err := warehouse.Open(ctx, r.engine())
 	if err != nil {
 		return err
