@@ -20,7 +20,7 @@ import (
 
 // proxy stands between the bucket and the server. spoil may answer the n-th request (from 1) itself, before or
 // after it was passed on by calling forward.
-func proxy(t *testing.T, spoil func(n int64, forward func() *http.Response, w http.ResponseWriter, r *http.Request) bool) *s3.Bucket {
+func proxy(t *testing.T, spoil func(n int64, forward func() *http.Response, w http.ResponseWriter, r *http.Request) bool, change ...func(*s3.Options)) *s3.Bucket {
 	t.Helper()
 	target, err := url.Parse(endpoint)
 	if err != nil {
@@ -40,7 +40,11 @@ func proxy(t *testing.T, spoil func(n int64, forward func() *http.Response, w ht
 		pass.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return openAt(t, server.URL, nil)
+	return openAt(t, server.URL, func(o *s3.Options) {
+		for _, c := range change {
+			c(o)
+		}
+	})
 }
 
 // drop ends the connection without an answer.

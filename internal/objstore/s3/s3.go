@@ -9,7 +9,6 @@ package s3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -44,6 +43,9 @@ type Options struct {
 	SessionTokenEnv string
 	LookupEnv       func(string) (string, bool) // default os.LookupEnv
 
+	// Stall is how long a read may wait for next to nothing before it is asked for anew; 0 means 30 s.
+	Stall time.Duration
+
 	// ListPage is the number of keys asked for at a time; 0 means 1,000.
 	ListPage int32
 }
@@ -69,6 +71,9 @@ func New(ctx context.Context, opt Options) (*Bucket, error) {
 	}
 	if opt.LookupEnv == nil {
 		opt.LookupEnv = os.LookupEnv
+	}
+	if opt.Stall == 0 {
+		opt.Stall = 30 * time.Second
 	}
 	load := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}),
@@ -160,72 +165,6 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 	}
 	return r, nil
 }
-
-// reader is the body of an object that survives broken connections.
-type reader struct {
-	ctx    context.Context //nolint:containedctx // the stream lives as long as the request
-	bucket *Bucket
-	key    string
-	next   int64 // offset of the next byte
-	end    int64 // offset after the last byte; -1 for the object's end
-	etag   *string
-	body   io.ReadCloser
-	broken int
-}
-
-// reopenings is how often a stream may break before its error is passed on.
-const reopenings = 3
-
-func (r *reader) open() error {
-	in := &awss3.GetObjectInput{Bucket: &r.bucket.opt.Bucket, Key: r.bucket.key(r.key), IfMatch: r.etag}
-	switch {
-	case r.end >= 0:
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", r.next, r.end-1))
-	case r.next > 0:
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-", r.next))
-	}
-	out, err := r.bucket.client.GetObject(r.ctx, in)
-	if status(err) == http.StatusRequestedRangeNotSatisfiable {
-		r.body = io.NopCloser(strings.NewReader(""))
-		return nil
-	}
-	if err != nil {
-		return r.bucket.classify(r.key, "read", err)
-	}
-	if in.Range != nil && out.ContentRange == nil && r.next > 0 {
-		_ = out.Body.Close()
-		return fault.New(fault.Unavailable, "no_ranges", r.key, "omoflow store verify "+r.bucket.URL(), "the store ignores byte ranges")
-	}
-	r.etag, r.body = out.ETag, out.Body
-	return nil
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	for {
-		n, err := r.body.Read(p)
-		r.next += int64(n)
-		if err == nil || errors.Is(err, io.EOF) || n > 0 || r.ctx.Err() != nil || r.broken >= reopenings {
-			if errors.Is(err, io.EOF) {
-				return n, io.EOF
-			}
-			if err != nil && n > 0 && r.ctx.Err() == nil {
-				err = nil // met again by the next call
-			}
-			if err != nil {
-				err = r.bucket.classify(r.key, "read", err)
-			}
-			return n, err
-		}
-		r.broken++
-		_ = r.body.Close()
-		if err := r.open(); err != nil {
-			r.body = io.NopCloser(strings.NewReader(""))
-			return 0, err
-		}
-	}
-}
-
-func (r *reader) Close() error { return r.body.Close() }
 
 // Head implements objstore.Bucket.
 func (b *Bucket) Head(ctx context.Context, key string) (objstore.Info, error) {
