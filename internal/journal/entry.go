@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func decode(raw []byte) (Entry, error) {
 	var probe struct {
 		Format int `json:"format"`
 	}
-	if err := json.Unmarshal(bare, &probe); err != nil { // also when bytes follow the end
+	if err := json.Unmarshal(bare, &probe); err != nil {
 		return Entry{}, fmt.Errorf("not an entry: %w", err)
 	}
 	if probe.Format > Format {
@@ -115,6 +116,9 @@ func decode(raw []byte) (Entry, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&e); err != nil {
 		return Entry{}, fmt.Errorf("not an entry: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Entry{}, errors.New("not an entry: bytes after its end")
 	}
 	switch {
 	case e.Format < unsummed || sealed != (e.Format > unsummed):

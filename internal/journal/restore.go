@@ -35,7 +35,11 @@ func (l *Log) Restore(ctx context.Context, put func(key string, content []byte) 
 			return nil
 		}
 	}
-	return put(HeadKey(l.name), Head{Format: 1, Log: l.name, Seq: tail.Seq, Hash: tail.Hash}.encode())
+	head, err := Head{Format: 1, Log: l.name, Seq: tail.Seq, Hash: tail.Hash}.encode()
+	if err != nil {
+		return err
+	}
+	return put(HeadKey(l.name), head)
 }
 
 // restoreFold makes a checkpoint from its entries, or entries from their checkpoint.

@@ -43,7 +43,7 @@ func check(t *testing.T, n int, property func(*rapid.T)) int {
 		seed, n = one, 1
 	}
 	rapidFlags.Lock()
-	for name, value := range map[string]string{"rapid.seed": seed, "rapid.checks": strconv.Itoa(n), "rapid.nofailfile": "true", "rapid.shrinktime": "15s"} {
+	for name, value := range map[string]string{"rapid.seed": seed, "rapid.checks": strconv.Itoa(n), "rapid.nofailfile": "true", "rapid.shrinktime": "1ms"} {
 		if err := flag.Set(name, value); err != nil {
 			rapidFlags.Unlock()
 			t.Fatal(err)

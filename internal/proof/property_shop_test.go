@@ -34,7 +34,8 @@ import (
 
 // bench is what many cases share: one engine, the models, and the demo's feeds with their compiled profiles.
 type bench struct {
-	dir     string // on a memory file system where there is one: a case is many small files, each synced
+	top     testing.TB // the whole test
+	dir     string     // on a memory file system where there is one: a case is many small files, each synced
 	db      *warehouse.DB
 	threads int
 	models  *transforms.Project
@@ -52,7 +53,7 @@ type benchFeed struct {
 // newBench opens an engine of its own, so that tests that run side by side do not share its threads.
 func newBench(t testing.TB, threads int, memory string, targets ...string) *bench {
 	t.Helper()
-	b := &bench{dir: fastDir(t), threads: threads, models: chosenModels(t, targets...), feeds: demoFeeds(t)}
+	b := &bench{top: t, dir: fastDir(t), threads: threads, models: chosenModels(t, targets...), feeds: demoFeeds(t)}
 	b.db = openEngine(t, b.dir, threads, memory)
 	return b
 }
@@ -195,8 +196,20 @@ type delivery struct {
 // deliveriesOf simulates a retailer and gives what arrives on each of its days.
 func (b *bench) deliveriesOf(t testing.TB, options world.Options, days int) [][]delivery {
 	t.Helper()
+	return b.deliveriesOn(t, options, slices.Collect(func(yield func(int) bool) {
+		for day := range days {
+			if !yield(day) {
+				return
+			}
+		}
+	}))
+}
+
+// deliveriesOn is deliveriesOf for some days only.
+func (b *bench) deliveriesOn(t testing.TB, options world.Options, days []int) [][]delivery {
+	t.Helper()
 	var all [][]delivery
-	for day := range days {
+	for _, day := range days {
 		b.made++
 		dir := filepath.Join(b.dir, fmt.Sprintf("world-%d", b.made))
 		_, err := world.Write(context.Background(), dir, options, day, day+1)
@@ -393,4 +406,11 @@ func fatal(t rapid.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// place is a folder of the inbox, made when needed.
+func (s *shop) place(source string) file.Place {
+	dir := filepath.Join(s.dir, "inbox", source)
+	fatal(s.t, os.MkdirAll(dir, 0o777))
+	return file.Dir(dir)
 }

@@ -164,7 +164,11 @@ func (s *sim) customerFiles(day int) (due []*delivery) {
 	for source, shape := range shapes {
 		from, to := 0, s.people.known(source, day)
 		if day > 0 {
-			from = s.people.known(source, day-7)
+			week := day - 7
+			for s.closed(week) {
+				week -= 7
+			}
+			from = s.people.known(source, week)
 		}
 		if to == from {
 			continue

@@ -99,14 +99,14 @@ func (s *sim) renderCampaigns(t *text) {
 func (s *sim) renderRates(t *text, day int) {
 	t.row("currency_code", "home_currency_code", "rate_date", "rate")
 	days := []int{day}
-	if day == 0 {
-		before := -1
+	if s.opens(day) {
+		before := day - 1
 		for s.isWeekend(before) {
 			before--
 		}
 		days = []int{before}
-		if !s.isWeekend(0) {
-			days = append(days, 0)
+		if !s.isWeekend(day) {
+			days = append(days, day)
 		}
 	}
 	for _, d := range days {
@@ -118,9 +118,9 @@ func (s *sim) renderRates(t *text, day int) {
 
 func (s *sim) rateRows(day int) int {
 	switch {
-	case day == 0 && !s.isWeekend(0):
+	case s.opens(day) && !s.isWeekend(day):
 		return 6
-	case day == 0 || !s.isWeekend(day):
+	case s.opens(day) || !s.isWeekend(day):
 		return 3
 	}
 	return 0

@@ -123,6 +123,11 @@ func newSim(opts Options) (*sim, error) {
 	}
 	s := &sim{o: o, products: newCatalog(o), people: newPeople(o), campaigns: newCampaigns(),
 		returns: map[int][]refund{}, unsettled: map[int][]order{}, later: map[int][]*delivery{}}
+	if s.closed(costChangeDay) { // nobody would tell the new prices
+		for i := range s.products {
+			s.products[i].newCost = s.products[i].cost
+		}
+	}
 	s.units, s.places = newUnits(o)
 	s.receipts, s.refundNo = make([]int, len(s.units)), make([]int, len(s.units))
 	s.openStock()
@@ -131,12 +136,37 @@ func newSim(opts Options) (*sim, error) {
 
 // step simulates the next day and gives the files that arrive on it. Days must be stepped in order from 0.
 func (s *sim) step(day int) []*delivery {
+	if s.closed(day) {
+		s.rest(day)
+		due := s.later[day]
+		delete(s.later, day)
+		return due
+	}
 	f := s.simulate(day)
 	due := append(s.deliveries(f), s.later[day]...)
 	delete(s.later, day)
 	s.yesterday = f
 	slices.SortStableFunc(due, func(a, b *delivery) int { return cmp.Compare(a.path, b.path) })
 	return due
+}
+
+func (s *sim) closed(day int) bool { return day >= s.o.ClosedFrom && day < s.o.ClosedTo }
+
+// opens tells whether a day is the first after nothing was published.
+func (s *sim) opens(day int) bool { return day == 0 || day == s.o.ClosedTo }
+
+// rest leaves what was due on a closed day to the next one.
+func (s *sim) rest(day int) {
+	for _, f := range s.returns[day] {
+		f.day++
+		s.returns[f.day] = append(s.returns[f.day], f)
+	}
+	for _, o := range s.unsettled[day] {
+		o.paidDay++
+		s.unsettled[o.paidDay] = append(s.unsettled[o.paidDay], o)
+	}
+	delete(s.returns, day)
+	delete(s.unsettled, day)
 }
 
 func (s *sim) simulate(day int) *dayFacts {

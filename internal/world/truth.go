@@ -137,6 +137,7 @@ type tally struct {
 	files    []File
 	known    [4]int
 	bought   [4]map[int]int // by source: record -> sales
+	events   *Events        // nil unless they are wanted one by one
 }
 
 func newTally(s *sim) *tally {
@@ -160,6 +161,7 @@ func (t *tally) arrive(d *delivery) {
 func (t *tally) sales(orders []order) {
 	for i := range orders {
 		t.sale(&orders[i], orders[i].status)
+		t.recordOrder(&orders[i], orders[i].status)
 	}
 }
 
@@ -168,6 +170,7 @@ func (t *tally) settle(orders []order) {
 	for i := range orders {
 		t.cell(&orders[i]).Unpaid--
 		t.sale(&orders[i], paid)
+		t.recordOrder(&orders[i], paid)
 	}
 }
 
@@ -224,6 +227,9 @@ func (t *tally) sale(o *order, status int) {
 func (t *tally) refunds(list []refund) {
 	for i := range list {
 		f := &list[i]
+		if t.events != nil {
+			t.events.Returns = append(t.events.Returns, t.eventReturn(f))
+		}
 		k := refundKey{f.day, f.unit, f.order.unit, f.order.currency}
 		c := t.byRefund[k]
 		if c == nil {
@@ -247,6 +253,9 @@ func (t *tally) refunds(list []refund) {
 
 func (t *tally) moves(list []movement) {
 	for _, m := range list {
+		if t.events != nil {
+			t.events.Moves = append(t.events.Moves, Move{t.s.iso(m.day), m.kind, t.s.places[m.place], t.s.products[m.sku].sku, int64(m.qty)})
+		}
 		t.stock[m.place][m.sku] += m.qty
 	}
 }
@@ -254,6 +263,10 @@ func (t *tally) moves(list []movement) {
 func (t *tally) count(store, day int, counts []count) {
 	take := Stocktake{ID: t.s.takeID(store, day), Location: t.s.places[store], Date: t.s.iso(day), Records: len(counts)}
 	for _, c := range counts {
+		if t.events != nil {
+			p := t.s.products[c.sku]
+			t.events.Counts = append(t.events.Counts, Count{t.s.iso(day), t.s.places[c.place], p.sku, int64(c.book), int64(c.counted), p.costOn(day) * 100})
+		}
 		if c.book != c.counted {
 			take.Off++
 			take.Shrink += c.book - c.counted
@@ -274,6 +287,9 @@ func (t *tally) doors(f *dayFacts) {
 			}
 		}
 		t.byDoor[doorKey{f.day, store}] = d
+		if t.events != nil {
+			t.events.Visits = append(t.events.Visits, Visit{d.Date, "store", d.Location, d.Visitors, d.Healthy})
+		}
 	}
 }
 

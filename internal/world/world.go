@@ -29,6 +29,9 @@ type Options struct {
 	SKUs        int // zero is 2,000
 	Customers   int // people; zero is 20,000 x Scale
 	LinesPerDay int // over all channels; zero is 2,200 x Scale
+
+	// The shops and their systems rest on days ClosedFrom to ClosedTo-1: a small world may span years. ClosedTo is a multiple of 7.
+	ClosedFrom, ClosedTo int
 }
 
 // Summary says what Write has written.
@@ -61,6 +64,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("world: SKUs is %d, 20 to 99,999 are possible", o.SKUs)
 	case o.Customers < 20 || o.Customers > 90_000_000:
 		return o, fmt.Errorf("world: Customers is %d, 20 to 90,000,000 are possible", o.Customers)
+	case o.ClosedFrom < 0 || o.ClosedTo < o.ClosedFrom || o.ClosedTo > 0 && (o.ClosedFrom == 0 || o.ClosedTo%7 != 0):
+		return o, fmt.Errorf("world: days %d to %d cannot be closed: the first day is open, and reopening is on a multiple of 7", o.ClosedFrom, o.ClosedTo)
 	case o.LinesPerDay < o.Stores+3:
 		return o, fmt.Errorf("world: LinesPerDay is %d, at least one for each store and platform is needed", o.LinesPerDay)
 	}

@@ -5,7 +5,7 @@ kind: partition
 grain: [period_type, period_start]
 partition: quarter(period_end)
 inputs:
-  int_business_day: same
+  int_business_day: window(1)
   int_data_end: all
 columns:
   period_type: {type: "VARCHAR", about: "day, week, month or quarter"}
