@@ -85,6 +85,10 @@ func (s *shop) deliver(feed, id string, orders []order, supersedes ...lake.FileR
 		}
 		rows = append(rows, row)
 		staged.Months[o.day[:min(7, len(o.day))]]++
+		if o.day != "" && (staged.MinDate == "" || o.day < staged.MinDate) {
+			staged.MinDate = o.day
+		}
+		staged.MaxDate = max(staged.MaxDate, o.day)
 		for len(batch.Files) <= o.file {
 			batch.Files = append(batch.Files, lake.File{No: len(batch.Files), Name: fmt.Sprintf("%s-%d.csv", id, len(batch.Files))})
 		}

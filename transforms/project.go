@@ -137,7 +137,8 @@ func fits(m *Model, input Input, part Partitioning) string {
 		if m.Part.Unit == "" {
 			return ""
 		}
-		if m.Part.Unit == "bucket" && part.Unit != "bucket" || m.Part.timed() && (!part.timed() || rank(part.Unit) > rank(m.Part.Unit)) {
+		dated := strings.HasPrefix(input.Name, "staged.") && part.timed() // its rows are told by their date, whatever the unit
+		if m.Part.Unit == "bucket" && part.Unit != "bucket" || m.Part.timed() && !dated && (!part.timed() || rank(part.Unit) > rank(m.Part.Unit)) {
 			return fmt.Sprintf("its partitions (%s) do not lie inside those of the model (%s)", orFull(part), orFull(m.Part))
 		}
 	case Key:

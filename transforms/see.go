@@ -130,7 +130,8 @@ func stagedSpan(m *Model, part string, input Input) (span, error) {
 	for month := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, time.UTC); month.Before(to); month = month.AddDate(0, 1, 0) {
 		months[month.Format("2006-01")] = true
 	}
-	return span{months: months, bounds: fmt.Sprintf("business_date >= DATE '%s' AND business_date < DATE '%s'", from.Format("2006-01-02"), to.Format("2006-01-02"))}, nil
+	first, after := from.Format("2006-01-02"), to.Format("2006-01-02")
+	return span{months: months, from: first, to: after, bounds: fmt.Sprintf("business_date >= DATE '%s' AND business_date < DATE '%s'", first, after)}, nil
 }
 
 // bucketed narrows a key(col) input to the partition's bucket: the rows by a condition, the digest to the bucket's own.
@@ -225,7 +226,14 @@ func (b *build) partitionsOf(m *Model) (names []string, ok bool) {
 			return m.Part.buckets(), true
 		}
 		from, _ := b.project.partitioning(input.Name)
-		for _, name := range b.partitionNames(input.Name) {
+		names := b.partitionNames(input.Name)
+		if stream, staged := strings.CutPrefix(input.Name, "staged."); staged && m.Part.Unit == "day" {
+			from, names = m.Part, nil
+			for _, o := range b.streams[stream].objects {
+				names = append(names, o.daysOf()...)
+			}
+		}
+		for _, name := range names {
 			if parent, nests := m.Part.parent(from, name); nests {
 				for n := range input.N + 1 {
 					set[m.Part.shift(parent, n)] = true

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
@@ -110,6 +111,8 @@ type span struct {
 	months  map[string]bool // nil: any
 	undated bool            // only rows without a date
 	bounds  string          // condition on business_date, "" for none
+	from    string          // first day and the day after the last, "" for any
+	to      string
 }
 
 // touches tells whether an object has rows in the span.
@@ -121,6 +124,8 @@ func (o *stagedObject) touches(sp span) bool {
 		return o.Months[""] > 0
 	case sp.months == nil:
 		return true
+	case o.MinDate != "" && o.MaxDate != "" && (o.MaxDate < sp.from || o.MinDate >= sp.to):
+		return false
 	}
 	for month, rows := range o.Months {
 		if rows > 0 && sp.months[month] {
@@ -141,7 +146,25 @@ func (s *stream) objectsIn(sp span) []*stagedObject {
 	return list
 }
 
-// from gives the FROM item with the rows of the span. Rows of files that no longer count are left out; batch_seq and
+// daysOf lists the days between an object's first and last in months that have rows; some may have none.
+func (o *stagedObject) daysOf() []string {
+	var days []string
+	for month, rows := range o.Months {
+		first, err := time.Parse("2006-01", month)
+		if err != nil || rows == 0 {
+			continue // rows without a date
+		}
+		for day := first; day.Month() == first.Month(); day = day.AddDate(0, 0, 1) {
+			name := day.Format("2006-01-02")
+			if (o.MinDate == "" || name >= o.MinDate) && (o.MaxDate == "" || name <= o.MaxDate) {
+				days = append(days, name)
+			}
+		}
+	}
+	return days
+}
+
+// stagedFrom gives the FROM item with the rows of the span. Rows of files that no longer count are left out; batch_seq and
 // feed are added.
 func (b *build) stagedFrom(ctx context.Context, w warehouse.Session, s *stream, sp span) (string, error) {
 	objects := s.objectsIn(sp)
