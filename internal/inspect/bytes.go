@@ -37,15 +37,15 @@ func (in *inspection) objects(ctx context.Context) error {
 	for _, key := range keys {
 		group.Go(func() error {
 			n := in.named[key]
-			what, missing, err := examine(groupCtx, in.bucket, n, in.opt.Data)
+			found, err := Object(groupCtx, in.bucket, n, in.opt.Data)
 			if err != nil {
 				return err
 			}
 			lock.Lock()
 			defer lock.Unlock()
 			in.Read, in.ReadBytes = in.Read+1, in.ReadBytes+n.Bytes
-			if what != "" {
-				in.find(n, missing, hint(n), "%s", what)
+			if found != nil {
+				in.Findings = append(in.Findings, *found)
 			}
 			if in.opt.Progress != nil {
 				in.opt.Progress(in.Read, len(keys))
@@ -54,6 +54,17 @@ func (in *inspection) objects(ctx context.Context) error {
 		})
 	}
 	return group.Wait()
+}
+
+// Object gives what is wrong with one object that counts, nil when nothing is. Without data only its presence and size are
+// looked at. The error is only for what kept it from looking.
+func Object(ctx context.Context, b objstore.Bucket, n Named, data bool) (*Finding, error) {
+	what, missing, err := examine(ctx, b, n, data)
+	if err != nil || what == "" {
+		return nil, err
+	}
+	found := finding(n, missing, hint(n), "%s", what)
+	return &found, nil
 }
 
 // hint tells what a lost or damaged object is mended with.
@@ -75,7 +86,7 @@ func examine(ctx context.Context, b objstore.Bucket, n Named, data bool) (what s
 		return "the object is missing", true, nil
 	case err != nil:
 		return "", false, err
-	case info.Size != n.Bytes:
+	case info.Size != n.Bytes && n.Bytes >= 0:
 		return fmt.Sprintf("the object has %d bytes, %s says %d", info.Size, n.By, n.Bytes), false, nil
 	case n.Class == Table && !strings.HasSuffix(n.Key, "/"+n.SHA256+".parquet"):
 		return fmt.Sprintf("%s names sha256 %s under this key", n.By, n.SHA256), false, nil

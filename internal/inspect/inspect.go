@@ -123,11 +123,15 @@ func (in *inspection) root(ctx context.Context) error {
 
 // find notes a finding.
 func (in *inspection) find(n Named, missing bool, hint, format string, args ...any) {
+	in.Findings = append(in.Findings, finding(n, missing, hint, format, args...))
+}
+
+func finding(n Named, missing bool, hint, format string, args ...any) Finding {
 	code := "object_damaged"
 	if missing {
 		code = "object_missing"
 	}
-	in.Findings = append(in.Findings, Finding{Named: n, Missing: missing, Err: fault.New(fault.Damaged, code, n.Key, hint, format, args...)})
+	return Finding{Named: n, Missing: missing, Err: fault.New(fault.Damaged, code, n.Key, hint, format, args...)}
 }
 
 // name notes an object that counts; the first to name it stands. The hint of a finding comes from what it can be made of.
