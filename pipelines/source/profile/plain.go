@@ -88,6 +88,8 @@ type proof struct {
 	demands   [][]demand // by cell
 	attribute []bool     // by cell
 	crlf      bool
+	lanes     []lane     // by cell
+	class     [256]uint8 // of a byte
 
 	mu       sync.Mutex
 	records  int64
@@ -126,6 +128,7 @@ func (p *proof) plan() bool {
 	for _, a := range p.attrs {
 		p.attribute[a.at] = true
 	}
+	p.lay()
 	return true
 }
 
@@ -275,29 +278,16 @@ func (p *proof) chunk(w *worker, data []byte) error {
 	var evidence Evidence
 	gaps := make([]bool, len(p.header))
 	records := int64(0)
-	for len(data) > 0 {
-		line := data
-		i := bytes.IndexByte(data, '\n')
-		if i >= 0 {
-			line, data = data[:i], data[i+1:]
-		} else {
-			data = nil
+	ruled := len(p.rules[0])+len(p.rules[1]) > 0
+	for s := (scan{proof: p, data: data, gaps: gaps, evidence: &evidence}); s.at < len(data); records++ {
+		if !ruled && s.next() {
+			continue
 		}
-		if p.crlf {
-			n := len(line) - 1
-			if n >= 0 && line[n] == '\r' {
-				line = line[:n]
-			} else if i >= 0 {
-				return errNotPlain
-			}
-			if bytes.IndexByte(line, '\r') >= 0 {
-				return errNotPlain
-			}
-		}
-		if !p.record(w, line, gaps, &evidence) {
+		line, next, ok := p.line(data, s.at)
+		if !ok || !p.record(w, line, gaps, &evidence) {
 			return errNotPlain
 		}
-		records++
+		s.at = next
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -307,6 +297,27 @@ func (p *proof) chunk(w *worker, data []byte) error {
 		p.gaps[i] = p.gaps[i] || gap
 	}
 	return nil
+}
+
+// line cuts the line at a place; false when its end is none.
+func (p *proof) line(data []byte, at int) (line []byte, next int, ok bool) {
+	line, next = data[at:], len(data)
+	i := bytes.IndexByte(line, '\n')
+	if i >= 0 {
+		line, next = line[:i], at+i+1
+	}
+	if p.crlf {
+		n := len(line) - 1
+		if n >= 0 && line[n] == '\r' {
+			line = line[:n]
+		} else if i >= 0 {
+			return nil, 0, false
+		}
+		if bytes.IndexByte(line, '\r') >= 0 {
+			return nil, 0, false
+		}
+	}
+	return line, next, true
 }
 
 // record checks one line.
@@ -326,17 +337,8 @@ func (p *proof) record(w *worker, line []byte, gaps []bool, e *Evidence) bool {
 		return false
 	}
 	for i, cell := range cells {
-		for j := range p.demands[i] {
-			if !p.demands[i][j].check(cell, e) {
-				return false
-			}
-		}
-		if p.attribute[i] {
-			if len(cell) == 0 {
-				gaps[i] = true
-			} else if len(trim(cell)) != len(cell) || escaped(cell) {
-				return false
-			}
+		if !p.cell(i, cell, gaps, e) {
+			return false
 		}
 	}
 	if len(p.rules[0])+len(p.rules[1]) > 0 {
@@ -348,6 +350,23 @@ func (p *proof) record(w *worker, line []byte, gaps []bool, e *Evidence) bool {
 		}
 	}
 	return !looksTotal(cells)
+}
+
+// cell checks one cell for all its purposes.
+func (p *proof) cell(i int, cell []byte, gaps []bool, e *Evidence) bool {
+	for j := range p.demands[i] {
+		if !p.demands[i][j].check(cell, e) {
+			return false
+		}
+	}
+	if !p.attribute[i] {
+		return true
+	}
+	if len(cell) == 0 {
+		gaps[i] = true
+		return true
+	}
+	return len(trim(cell)) == len(cell) && !escaped(cell)
 }
 
 // escaped tells a text that JSON writes differently.
