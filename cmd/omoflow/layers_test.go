@@ -44,6 +44,7 @@ var doors = map[string]string{
 	"github.com/duckdb/duckdb-go":  "internal/warehouse",
 	"github.com/aws/aws-sdk-go-v2": "internal/objstore/s3",
 	"github.com/robfig/cron":       "schedules",
+	"github.com/DataDog/zstd":      "pipelines/ingest",
 	"github.com/apache/arrow-go":   "internal/warehouse",
 	"github.com/versity/versitygw": "internal/objstore/s3",
 	"github.com/spf13/cobra":       "cmd/omoflow",

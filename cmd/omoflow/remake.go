@@ -83,7 +83,7 @@ func (r *repair) raw(ctx context.Context, place file.Place, f lake.File) error {
 		if err != nil {
 			return err
 		}
-		made, err := ingest.Repack(dir, f, path, func(o lake.Object, packed string) error { return r.put(ctx, o, objstore.File(packed)) })
+		made, err := ingest.Repack(ctx, dir, f, path, func(o lake.Object, packed string) error { return r.put(ctx, o, objstore.File(packed)) })
 		if err != nil || made {
 			return err
 		}

@@ -2,25 +2,18 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
-	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
@@ -29,6 +22,8 @@ import (
 type taken struct {
 	lake.File
 	path     string
+	plain    *profile.Plain // the proof, when tried and found
+	tried    bool
 	outcome  profile.Outcome
 	refusals []profile.Refusal
 	refused  int64 // records
@@ -127,7 +122,7 @@ func (b *batch) makeRows(ctx context.Context) error {
 func (b *batch) enter(arrivals []arrival, replay bool) {
 	here := map[string]int{}
 	for _, a := range arrivals {
-		t := &taken{path: a.path, File: lake.File{No: len(b.files), Name: a.Name, SHA256: a.sha, Bytes: a.size, Modified: a.Modified, Captures: a.Captures}}
+		t := &taken{path: a.path, plain: a.plain, tried: true, File: lake.File{No: len(b.files), Name: a.Name, SHA256: a.sha, Bytes: a.size, Modified: a.Modified, Captures: a.Captures}}
 		b.files = append(b.files, t)
 		if !replay {
 			if ref, ok := b.state.live[a.sha]; ok {
@@ -275,113 +270,6 @@ func (b *batch) keepSuperseded() {
 		}
 		b.body.Supersedes = kept
 	}
-}
-
-// storeRaw keeps the bytes of every new file exactly as received.
-func (b *batch) storeRaw(ctx context.Context) error {
-	whole, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
-	if err != nil {
-		return err
-	}
-	defer whole.Close() //nolint:errcheck // nothing is buffered
-	eg, ctx := errgroup.WithContext(ctx)
-	eg.SetLimit(8)
-	for _, t := range b.files {
-		if t.DuplicateOf != nil {
-			eg.Go(func() error { return b.healRaw(ctx, t) })
-			continue
-		}
-		if t.Raw.Key != "" {
-			continue
-		}
-		eg.Go(func() error {
-			packed := filepath.Join(b.dir, "raw-"+strconv.Itoa(t.No)+".zst")
-			sha, size, err := pack(whole, t.path, packed)
-			if err != nil {
-				return tempFault(err, b.dir)
-			}
-			key := lake.RawKey(b.Source, b.Name, t.Modified, t.SHA256)
-			if err := b.put(ctx, key, packed, sha); err != nil {
-				return err
-			}
-			t.Raw = lake.Object{Key: key, SHA256: sha, Bytes: size}
-			return os.Remove(packed)
-		})
-	}
-	return eg.Wait()
-}
-
-// put stores a finished file that was hashed as it was written. A bucket that links the file in place need not hash it
-// again; one that sends it somewhere must.
-func (b *batch) put(ctx context.Context, key, path, sha string) error {
-	if b.made != nil {
-		b.made[key] = path
-		return nil
-	}
-	opt := objstore.PutOptions{SHA256: sha}
-	if _, linked := b.opt.Lake.Bucket.(objstore.Adopter); linked {
-		opt.SHA256 = ""
-	}
-	class, _, _ := strings.Cut(key, "/") // raw, staged or quarantine
-	if err := failpoint.Fail(class, "put.before"); err != nil {
-		return err
-	}
-	_, err := objstore.Adopt(ctx, b.opt.Lake.Bucket, key, path, opt)
-	failpoint.Hit(class, "put.after")
-	return err
-}
-
-// wholeBytes is the size up to which a file is compressed in one piece: setting up a stream costs more.
-const wholeBytes = 1 << 20
-
-// pack compresses a file and gives the hash and size of the result. The same bytes give the same result. The bucket
-// syncs it.
-func pack(whole *zstd.Encoder, from, to string) (sha string, size int64, err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	h := sha256.New()
-	counted := &counter{w: io.MultiWriter(out, h)}
-	if info, err := in.Stat(); err == nil && info.Size() <= wholeBytes {
-		data, err := io.ReadAll(in)
-		if err != nil {
-			return "", 0, err
-		}
-		if _, err := counted.Write(whole.EncodeAll(data, nil)); err != nil {
-			return "", 0, err
-		}
-		return hex.EncodeToString(h.Sum(nil)), counted.n, nil
-	}
-	z, err := zstd.NewWriter(counted, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<17))
-	if err != nil {
-		return "", 0, err
-	}
-	if _, err := z.ReadFrom(in); err != nil {
-		return "", 0, errors.Join(err, z.Close())
-	}
-	if err := z.Close(); err != nil {
-		return "", 0, err
-	}
-	return hex.EncodeToString(h.Sum(nil)), counted.n, nil
-}
-
-// counter counts what passes through it.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
 }
 
 // report adds the batch to a run's result.

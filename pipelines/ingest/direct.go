@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/retail"
@@ -17,25 +20,45 @@ import (
 )
 
 // directBytes is the size from which a file is worth the proof that the engine may read it itself.
-const directBytes = 16 << 20
+const directBytes = 4 << 20
+
+// large tells whether a file of this size makes a batch of its own that may be staged directly.
+func (f *feed) large(size int64) bool {
+	return size >= f.opt.directBytes && f.plain() && f.orderless()
+}
+
+// prove gives the proof of a large file, nil when it has none.
+func (f *feed) prove(ctx context.Context, path string, size int64, captures map[string]string) *profile.Plain {
+	if !f.large(size) {
+		return nil
+	}
+	plain, err := f.plan.ProvePlain(ctx, profile.File{Path: path, Captures: captures, Limits: f.opt.Limits})
+	if err != nil {
+		return nil // whatever is wrong with the file meets whoever reads it next, and is told there
+	}
+	return plain
+}
 
 // direct stages a batch of one large, plain file without normalising it: the engine reads the delivered bytes. It
 // gives false, leaving nothing behind, when the file or the profile needs more than that.
 func (b *batch) direct(ctx context.Context) (bool, error) {
 	t := b.single()
-	if t == nil || !b.plain() || !b.orderless() {
+	if t == nil {
 		return false, nil
 	}
-	proven, err := b.plan.ProvePlain(ctx, profile.File{Path: t.path, No: t.No, Captures: t.Captures, Limits: b.opt.Limits})
-	if err != nil || proven == nil {
-		return false, err
+	if !t.tried {
+		t.plain = b.prove(ctx, t.path, t.Bytes, t.Captures)
+	}
+	proven := t.plain
+	if proven == nil {
+		return false, nil
 	}
 	t.outcome = proven.Outcome
 	t.Format, t.Encoding, t.Delimiter = t.outcome.Layout.Format, t.outcome.Layout.Encoding, t.outcome.Layout.Delimiter
 	t.HeaderLine, t.Header = t.outcome.Layout.HeaderLine, t.outcome.Layout.Header
 	b.count(t)
 	b.strict = true
-	err = b.stageDirect(ctx, t, proven)
+	err := b.stageDirect(ctx, t, proven)
 	b.strict = false
 	if err == nil {
 		return true, nil
@@ -48,14 +71,14 @@ func (b *batch) direct(ctx context.Context) (bool, error) {
 	return false, nil // whatever the engine objects to, the ordinary way says where it stands
 }
 
-// single gives the only new file of the batch when it is large enough.
+// single gives the only new file of the batch.
 func (b *batch) single() *taken {
 	var only *taken
 	for _, t := range b.files {
 		if t.DuplicateOf != nil {
 			continue
 		}
-		if only != nil || t.Bytes < b.opt.directBytes {
+		if only != nil {
 			return nil
 		}
 		only = t
@@ -64,8 +87,8 @@ func (b *batch) single() *taken {
 }
 
 // orderless tells whether no expression can depend on a row's number: the direct way knows it only after writing.
-func (b *batch) orderless() bool {
-	for _, s := range b.plan.Streams {
+func (f *feed) orderless() bool {
+	for _, s := range f.plan.Streams {
 		list := append([]profile.ColumnPlan{}, s.Columns...)
 		if s.Event != nil {
 			list = append(list, *s.Event)
@@ -135,6 +158,7 @@ func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s p
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("stage.start")
 	path := filepath.Join(b.dir, s.Stream.Name+".parquet")
 	model := filepath.Join(b.dir, s.Stream.Name+"-model.parquet")
 	if err := copyDirect(ctx, conn, "SELECT * FROM (\n"+query+"\n) LIMIT 1", model, s); err != nil {
@@ -151,27 +175,41 @@ func (b *batch) stageStreamDirect(ctx context.Context, conn *warehouse.Conn, s p
 	if err != nil {
 		return err
 	}
-	// Numbering is checked by reading it back: each number must be the row's place.
-	found, err := conn.Text(ctx, "SELECT count(*), count(*) FILTER (source_row IS DISTINCT FROM file_row_number + 1) FROM read_parquet("+warehouse.Literal(path)+", file_row_number = true)")
-	if err != nil {
+	failpoint.Hit("stage.copy_done")
+	if done.rows != want {
+		return fmt.Errorf("%w: %d records, %d rows", errDirect, want, done.rows)
+	}
+	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Bytes: done.bytes, Rows: done.rows}}
+	eg, both := errgroup.WithContext(ctx)
+	eg.Go(func() (err error) {
+		staged.Object.SHA256, _, err = hashFile(path)
+		return err
+	})
+	eg.Go(func() error { return inspectDirect(both, conn, path, s, want, &staged) })
+	if err := eg.Wait(); err != nil {
 		return err
 	}
-	if done.rows != want || found[0][0] != fmt.Sprint(want) || found[0][1] != "0" {
-		return fmt.Errorf("%w: %d records, %d rows, read back %v", errDirect, want, done.rows, found)
-	}
-	if err := findMissing(ctx, conn, path, s); err != nil {
-		return err
-	}
-	key := lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+done.sha[:12])
-	staged := lake.Staged{Stream: s.Stream.Name, Object: lake.Object{Key: key, SHA256: done.sha, Bytes: done.bytes, Rows: done.rows}}
-	if err := describeStaged(ctx, conn, path, s.Stream, &staged); err != nil {
-		return err
-	}
-	if err := b.put(ctx, key, path, done.sha); err != nil {
+	staged.Object.Key = lake.StagedKey(b.Source, b.Name, b.body.ID, s.Stream.Name+"-"+staged.Object.SHA256[:12])
+	if err := b.put(ctx, staged.Object.Key, path, staged.Object.SHA256); err != nil {
 		return err
 	}
 	b.body.Staged = append(b.body.Staged, staged)
 	return nil
+}
+
+// inspectDirect reads a finished file back: each number must be the row's place, and nothing that is required may miss.
+func inspectDirect(ctx context.Context, conn *warehouse.Conn, path string, s profile.StreamPlan, want int64, staged *lake.Staged) error {
+	found, err := conn.Text(ctx, "SELECT count(*), count(*) FILTER (source_row IS DISTINCT FROM file_row_number + 1) FROM read_parquet("+warehouse.Literal(path)+", file_row_number = true)")
+	if err != nil {
+		return err
+	}
+	if found[0][0] != fmt.Sprint(want) || found[0][1] != "0" {
+		return fmt.Errorf("%w: %d rows, read back %v", errDirect, want, found)
+	}
+	if err := findMissing(ctx, conn, path, s); err != nil {
+		return err
+	}
+	return describeStaged(ctx, conn, path, s.Stream, staged)
 }
 
 // copyDirect writes the named columns of a stream, all when none is named.
@@ -182,7 +220,7 @@ func copyDirect(ctx context.Context, conn *warehouse.Conn, query, path string, s
 			ids = append(ids, fmt.Sprintf("%s: %d", warehouse.Literal(c.Name), i+1))
 		}
 	}
-	return conn.Exec(ctx, fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %d, DICTIONARY_SIZE_LIMIT %d, FIELD_IDS {%s})",
+	return conn.Exec(ctx, fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE %d, DICTIONARY_SIZE_LIMIT %d, FIELD_IDS {%s})",
 		query, warehouse.Literal(path), warehouse.DefaultRowGroupSize, dictionarySize, strings.Join(ids, ", ")))
 }
 

@@ -319,9 +319,10 @@ func (s *state) add(b lake.Batch, seq int64) {
 // arrival is a delivery whose content identity is known.
 type arrival struct {
 	source.Delivery
-	path string
-	sha  string
-	size int64
+	path  string
+	sha   string
+	size  int64
+	plain *profile.Plain // the proof, when the file has one
 }
 
 // run takes in what is new of one feed.
@@ -349,7 +350,7 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 		return err
 	}
 	_, err := watch.Pull(ctx, nil, func(d source.Delivery) error {
-		if len(group) > 0 && (size+d.Size > f.opt.BatchBytes || len(group) >= f.opt.BatchFiles || slices.ContainsFunc(group, func(g source.Delivery) bool { return g.Name == d.Name })) {
+		if len(group) > 0 && (f.large(d.Size) || f.large(group[0].Size) || size+d.Size > f.opt.BatchBytes || len(group) >= f.opt.BatchFiles || slices.ContainsFunc(group, func(g source.Delivery) bool { return g.Name == d.Name })) {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -381,19 +382,30 @@ func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) (
 			if err != nil {
 				return err
 			}
-			sha, size, err := hashFile(path)
-			if errors.Is(err, os.ErrNotExist) {
-				return nil
-			}
+			all[i], err = f.arrive(ctx, d, path)
 			failpoint.Hit("fetch.page.after")
-			all[i] = arrival{d, path, sha, size}
-			return fault.Wrap(err, fault.Unavailable, "unreadable_file", d.Name, "give this user read permission", "the delivered file cannot be read")
+			return err
 		})
 	}
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(a arrival) bool { return a.sha == "" || a.size != a.Size }), nil
+}
+
+// arrive hashes a file. One that the engine may be able to read itself is proven meanwhile: only a file that is delivered
+// again under another name is proven in vain.
+func (f *feed) arrive(ctx context.Context, d source.Delivery, path string) (arrival, error) {
+	a := arrival{Delivery: d, path: path}
+	proven := make(chan *profile.Plain, 1)
+	go func() { proven <- f.prove(ctx, path, d.Size, d.Captures) }()
+	var err error
+	a.sha, a.size, err = hashFile(path)
+	a.plain = <-proven
+	if errors.Is(err, os.ErrNotExist) {
+		return arrival{}, nil
+	}
+	return a, fault.Wrap(err, fault.Unavailable, "unreadable_file", d.Name, "give this user read permission", "the delivered file cannot be read")
 }
 
 func hashFile(path string) (sha string, size int64, err error) {

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/objstore"
@@ -105,23 +103,18 @@ func (b *batch) handOn(e lake.BatchEntry, put func(o lake.Object, path string) e
 
 // Repack makes the raw object of a delivered file again from the delivery at path, and hands it to put. A delivery with
 // other content is not taken, and made is false.
-func Repack(dir string, f lake.File, path string, put func(o lake.Object, path string) error) (made bool, err error) {
+func Repack(ctx context.Context, dir string, f lake.File, path string, put func(o lake.Object, path string) error) (made bool, err error) {
 	sha, size, err := hashFile(path)
 	if err != nil || sha != f.SHA256 || size != f.Bytes {
 		return false, err
 	}
-	whole, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
-	if err != nil {
-		return false, err
-	}
-	defer whole.Close() //nolint:errcheck // nothing is buffered
 	scratch, err := os.MkdirTemp(dir, "repack-")
 	if err != nil {
 		return false, tempFault(err, dir)
 	}
 	defer os.RemoveAll(scratch) //nolint:errcheck // a leftover is harmless
 	packed := filepath.Join(scratch, "raw.zst")
-	if sha, size, err = pack(whole, path, packed); err != nil {
+	if sha, size, err = newPacker().pack(ctx, path, packed); err != nil {
 		return false, tempFault(err, dir)
 	}
 	if sha != f.Raw.SHA256 || size != f.Raw.Bytes {
@@ -142,7 +135,7 @@ func (b *batch) healRaw(ctx context.Context, t *taken) error {
 	if _, err := b.opt.Lake.Bucket.Head(ctx, raw.Raw.Key); !errors.Is(err, objstore.ErrNotFound) {
 		return err
 	}
-	_, err := Repack(b.dir, raw, t.path, func(o lake.Object, path string) error {
+	_, err := Repack(ctx, b.dir, raw, t.path, func(o lake.Object, path string) error {
 		_, err := lake.Mend(ctx, b.opt.Lake.Bucket, o, objstore.File(path))
 		return err
 	})

@@ -80,8 +80,8 @@ func (b *batch) stageStreams(ctx context.Context, conn *warehouse.Conn) error {
 }
 
 // plain tells whether every record makes one row of every stream: rows then can be compared with records.
-func (b *batch) plain() bool {
-	for _, s := range b.plan.Streams {
+func (f *feed) plain() bool {
+	for _, s := range f.plan.Streams {
 		if s.Where != "" || len(s.OnePer) > 0 {
 			return false
 		}
