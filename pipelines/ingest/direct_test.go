@@ -194,6 +194,10 @@ func TestEveryDeviationFallsBackToTheSameResult(t *testing.T) {
 	t.Run("numbered lines", func(t *testing.T) {
 		takeBoth(t, strings.Replace(plainProfile, "line_no: line", "line_no: auto", 1), plainHeader+plainRows(20), false)
 	})
+	t.Run("rule that refuses", func(t *testing.T) {
+		takeBoth(t, strings.Replace(plainProfile, "streams:", "refuse: [{when: \"num(qty) > 3\", column: qty, code: too_many, message: is more than a shelf holds}]\nstreams:", 1), plainHeader+plainRows(3), false)
+		takeBoth(t, strings.Replace(plainProfile, "streams:", "refuse: [{when: \"num(qty) > 3\", column: qty, code: too_many, message: is more than a shelf holds}]\nstreams:", 1), plainHeader+plainRows(20), false)
+	})
 	t.Run("condition", func(t *testing.T) {
 		takeBoth(t, strings.Replace(plainProfile, "    event: at", "    where: \"txt(store) <> 'S1'\"\n    event: at", 1), plainHeader+plainRows(20), false)
 	})
@@ -232,10 +236,13 @@ func TestNumberedRowsAreFoundByTheirNumber(t *testing.T) {
 	for i := range bytes {
 		again := newShop(t, plainProfile)
 		again.opt.SetDirect(1)
+		if err := again.opt.DB.Exec(context.Background(), fmt.Sprintf("SET threads = %d", i+1)); err != nil {
+			t.Fatal(err)
+		}
 		again.put("lines.csv", plainHeader+plainRows(150_000))
 		bytes[i] = again.run().Batches[0].Staged[0].Object.SHA256
 	}
 	if bytes[0] != bytes[1] {
-		t.Error("the same file gives other bytes on a second run")
+		t.Error("the same file gives other bytes on two threads than on one")
 	}
 }
