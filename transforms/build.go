@@ -34,6 +34,8 @@ type build struct {
 	system    map[string]Relation
 	models    map[string]string // model -> digest of its declaration and SQL
 	asked     map[string]string // configured values that models used
+	queries   map[string]string // model -> SQL that does not depend on the partition
+	normal    map[string]string // the same without comments and layout
 	manifests map[string]release.Manifest
 	restoring *restoring                  // nil but when a past release is made again
 	before    map[string]release.Manifest // of the parent release, as far as read
@@ -57,7 +59,7 @@ func newBuild(ctx context.Context, opt Options) (*build, error) {
 	b := &build{
 		Options: opt, project: opt.Project, reuse: true, upload: true, models: map[string]string{}, asked: map[string]string{},
 		manifests: map[string]release.Manifest{}, before: map[string]release.Manifest{}, refs: map[string]release.TableRef{}, stats: map[string]Progress{},
-		digests: map[string]map[string]string{}, keyed: map[string]bool{},
+		digests: map[string]map[string]string{}, keyed: map[string]bool{}, queries: map[string]string{}, normal: map[string]string{},
 	}
 	if b.Workers <= 0 {
 		b.Workers = defaultWorkers
@@ -110,9 +112,23 @@ func (b *build) digestModels() error {
 			b.asked[name] = b.Config[name]
 		}
 		b.models[m.Name] = m.digestOf(query)
+		if !r.dated {
+			b.queries[m.Name] = query
+			b.normal[m.Name] = normalise(query)
+		}
 	}
 	b.models["system.expectation"] = b.system["system.expectation"].digestOf()
 	return joinFaults(faults)
+}
+
+// queryFor gives a model's SQL for a partition, and the same without comments and layout. Most models say the same for all
+// partitions and were expanded once.
+func (b *build) queryFor(m *Model, part string) (query, normal string, err error) {
+	if query, ok := b.queries[m.Name]; ok {
+		return query, b.normal[m.Name], nil
+	}
+	query, _, err = m.render(b.Config, part)
+	return query, normalise(query), err
 }
 
 // digestOf hashes what shapes the rows of a model: SQL without comments and layout, and the header without its prose.

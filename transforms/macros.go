@@ -18,6 +18,7 @@ type rendering struct {
 	part   string // partition being built, "" outside of a build
 	used   map[string]bool
 	asked  map[string]bool // config values
+	dated  bool            // the text differs from partition to partition
 }
 
 // relation names the view under which an input is shown to a model's SQL.
@@ -79,6 +80,7 @@ func (r *rendering) configValue(name string) (string, error) {
 
 // period gives the condition that a date column lies in the partition being built.
 func (r *rendering) period(column string) (string, error) {
+	r.dated = true
 	if r.part == "" || !r.model.Part.timed() {
 		return "true", nil
 	}

@@ -75,11 +75,11 @@ type task struct {
 // plan computes a partition's fingerprint and, when it must be built, the task. A nil task means: take old over.
 func (b *build) plan(ctx context.Context, w warehouse.Session, m *Model, part string, old release.Manifest) (*task, release.Partition, error) {
 	shown := map[string]seen{}
-	query, _, err := m.render(b.Config, part)
+	_, normal, err := b.queryFor(m, part)
 	if err != nil {
 		return nil, release.Partition{}, err
 	}
-	parts := []string{b.engine, b.models[m.Name], part, normalise(query)}
+	parts := []string{b.engine, b.models[m.Name], part, normal}
 	for _, input := range m.Inputs {
 		s, err := b.see(ctx, w, m, part, input)
 		if err != nil {
@@ -276,7 +276,7 @@ func (b *build) show(ctx context.Context, w warehouse.Session, t *task) (string,
 			return "", fmt.Errorf("input %s: %w", input.Name, err)
 		}
 	}
-	query, _, err := t.m.render(b.Config, t.part)
+	query, _, err := b.queryFor(t.m, t.part)
 	return query, err
 }
 
