@@ -66,7 +66,7 @@ func TestProofTables(t *testing.T) {
 		}
 		s.conserved(r)
 	})
-	fmt.Printf("proof: R7/R8/R9 whole models: any arrival gives the same tables, incremental = full, again = nothing, threads 1/2/8 and memory change no byte, money and stock conserved (I1-I9, I11, I13-I24, I28, I31-I33): %d worlds, 0 differ\n", n)
+	fmt.Printf("proof: R7/R8/R9 whole models: any arrival gives the same tables, incremental = full, again = nothing, threads 1/2/8 and memory change no byte, money and stock conserved (I1-I9, I11, I13-I24, I28, I31-I33, I41): %d worlds, 0 differ\n", n)
 }
 
 // table reads columns of a table as text, one map per row.
@@ -142,6 +142,7 @@ func (s *shop) conserved(r release.Release) {
 	s.conservedRollUps(r)
 	s.conservedStock(r)
 	s.conservedPeople(r)
+	s.agree(r)
 }
 
 // conservedTypes: nothing is kept as a binary fraction (I16).
