@@ -12,11 +12,14 @@ import (
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
+	"github.com/omoflow/omoflow/pipelines/source/woocommerce"
 )
 
 // platforms lists the APIs that omoflow can pull from: one folder below pipelines/source each, and one line here.
 func platforms() []source.Platform {
-	return []source.Platform{}
+	return []source.Platform{
+		woocommerce.Platform(),
+	}
 }
 
 // platform finds a kind of source; ok is false for files and for kinds that do not exist.

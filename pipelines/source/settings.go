@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/url"
 	"slices"
@@ -24,8 +25,10 @@ type Settings struct {
 	Name     string // of the source in the configuration
 	Zone     string // of the company
 	Secrets  secret.Resolver
-	Now      func() time.Time // nil: the system's clock
-	RecordTo string           // folder that every exchange is recorded to; "": none
+	Now      func() time.Time                           // nil: the system's clock
+	RecordTo string                                     // folder that every exchange is recorded to; "": none
+	Sleep    func(context.Context, time.Duration) error // nil: really
+	RootCAs  *x509.CertPool                             // nil: the system's
 	values   map[string]any
 }
 

@@ -1,0 +1,60 @@
+package woocommerce
+
+import (
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+)
+
+func streamNames() []string {
+	return []string{"orders", "refunds", "products", "customers", "stock"}
+}
+
+func declaration() source.Declaration {
+	return source.Declaration{
+		Name:  Name,
+		About: "a WooCommerce shop, read over its REST API wc/v3",
+		Fields: append(httpapi.Fields(),
+			source.Field{Name: "key", Type: "secret", Required: true, Secret: true, Help: "consumer key, by reference: env:WOO_KEY"},
+			source.Field{Name: "secret", Type: "secret", Required: true, Secret: true, Help: "consumer secret, by reference: env:WOO_SECRET"},
+			source.Field{Name: "streams", Type: "list", Default: "orders, refunds, products, customers, stock", Help: "what to read"},
+			source.Field{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
+			source.Field{Name: "location_id", Type: "text", Help: "location that sells and holds the stock; default: the name of the source"},
+			source.Field{Name: "statuses", Type: "map", Help: "order statuses that plugins add, as {await-pickup: paid}; an unknown one waits in quarantine"},
+			source.Field{Name: "page_size", Type: "number", Default: "100", Help: "rows per page, 1 to 100"},
+			source.Field{Name: "overlap", Type: "duration", Default: "5m", Help: "how much of what was read is read again, for commits that come late"},
+			source.Field{Name: "lag", Type: "duration", Default: "10s", Help: "how long before the shop's now a reading ends"},
+			source.Field{Name: "reconcile_every", Type: "duration", Default: "24h", Help: "how often ids, totals and dates are compared with the shop's lists"},
+			source.Field{Name: "customers_every", Type: "duration", Default: "6h", Help: "how often all customers are read: the API cannot give the changed ones"},
+			source.Field{Name: "stock_every", Type: "duration", Default: "4h", Help: "how often a snapshot of all stock levels is taken"},
+			source.Field{Name: "probe_ids", Type: "number", Default: "500", Help: "how many ids that no list shows are asked for at each comparison"},
+		),
+		Streams: []source.Stream{
+			{Name: "orders", About: "orders with their lines, fees and payment", Fills: []string{"order", "order_line", "payment"}, Permission: "read"},
+			{Name: "refunds", About: "refunds with their items", Fills: []string{"refund", "refund_line"}, Permission: "read"},
+			{Name: "products", About: "products and variations", Fills: []string{"product"}, Permission: "read"},
+			{Name: "customers", About: "registered customers of every role", Fills: []string{"customer"}, Permission: "read, of a user who may list users"},
+			{Name: "stock", About: "stock levels of products and variations that are managed", Fills: []string{"inventory_level"}, Permission: "read"},
+		},
+		Guide: source.Guide{
+			Credentials: `1. In WordPress open WooCommerce > Settings > Advanced > REST API and press "Add key".
+2. Choose a user who is a shop manager or an administrator and the permission **Read**. omoflow never writes.
+3. Put the consumer key and the consumer secret where their references point, such as the environment of the service.
+4. Run ` + "`omoflow check`" + `: it reads one record of everything the streams need and names what is missing.
+
+The address must be https. WordPress takes the key over plain http only as OAuth 1.0a signatures; omoflow then signs, and wants
+` + "`allow_plain_http: true`" + ` because orders would travel unencrypted. Behind a proxy WordPress itself must know that it is https
+(HTTPS set by the web server; X-Forwarded-Proto alone is not enough), or every request is anonymous to it.`,
+			Missing: `- Stock movements: the API has levels only. Snapshots and order lines explain changes; the rest is shown as unexplained.
+- The cause and the day of a permanent delete: it is seen at the next comparison.
+- Changed customers: all are read every ` + "`customers_every`" + `.
+- Costs, and anything a plugin keeps in tables of its own.
+- With order tables (HPOS), orders whose status no plugin registers any more are in no list. They are found by asking for the
+  ids between the others, ` + "`probe_ids`" + ` at each comparison.`,
+			Completeness: `Orders and refunds are asked for by their time of change in GMT, each question starting behind the last row seen, with an overlap
+and an end before the shop's now. Orders that share a second are read by id within that second until the second holds still. Once
+every ` + "`reconcile_every`" + ` all ids, dates, totals and numbers of lines are compared: what was trashed is marked, what was deleted
+becomes a tombstone, what changed without a new date is read again. A record delivered again replaces the earlier one with all
+its lines. Unknown statuses wait in quarantine. The bytes of every answer that held something new are kept.`,
+		},
+	}
+}
