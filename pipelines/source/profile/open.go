@@ -161,7 +161,20 @@ func openPath(path string, limits Limits) (*opened, error) {
 		o.small = int(o.size)
 		o.Reader = bufio.NewReaderSize(file, o.small+16)
 	}
+	if inner, _ := o.Peek(4); packed && isArchive(inner) { // what Peek met is met again by whoever reads
+		return fail(refuse("nested_archive", "unpack it once and deliver what was inside", "is an archive within an archive"))
+	}
 	return o, nil
+}
+
+// isArchive tells an archive or a workbook by its first bytes. Only one layer is unpacked: deeper ones are how bombs are built.
+func isArchive(head []byte) bool {
+	for _, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "PK\x03\x04", "PK\x05\x06", "\xD0\xCF\x11\xE0"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	return false
 }
 
 // sample is how many bytes to look at: little for a little file, decoded text being at most three times as long.
