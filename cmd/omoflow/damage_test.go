@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/omoflow/omoflow/internal/world"
 )
 
 // TestDamageIsNamedAndMended flips a byte of a table file: queries refuse it, check names it, rebuild writes it again, and a
@@ -59,4 +61,40 @@ func refused(t *testing.T, dir string, code int, says string, args ...string) {
 	if err == nil || command.ProcessState.ExitCode() != code || !strings.Contains(string(output), says) {
 		t.Errorf("omoflow %v: exit %d, want %d and %q in\n%s", args, command.ProcessState.ExitCode(), code, says, output)
 	}
+}
+
+// smallWorld writes a few days of a small retailer and gives its inbox.
+func smallWorld(t *testing.T, days int) string {
+	t.Helper()
+	dir := t.TempDir()
+	options := world.Options{Seed: 7, Days: days, Stores: 12, SKUs: 60, Customers: 150, LinesPerDay: 200}
+	if _, err := world.Write(t.Context(), dir, options, 0, days); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// projectOver makes a demo project whose inbox is a link to the given one.
+func projectOver(t *testing.T, inbox string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := writeProject("demo", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(inbox, filepath.Join(dir, "inbox")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func runOmoflow(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	if len(args) == 0 {
+		args = []string{"run", "-q"}
+	}
+	output, err := exec.Command("omoflow", append(args, "-C", dir)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("omoflow %v: %v\n%s", args, err, output)
+	}
+	return string(output)
 }
