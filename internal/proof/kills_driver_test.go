@@ -217,6 +217,7 @@ type attempt struct {
 	what  string
 	point string        // with the hit, such as commit.stream.before_put@2; empty: after says when
 	after time.Duration // from the start of the process
+	fails bool          // the point gives an error instead
 	again string        // points at which the repetition is killed too; empty: it is left alone
 }
 
@@ -229,6 +230,9 @@ func (k *killer) runAttempt(p *pipeline, a attempt) bool {
 	if a.point != "" {
 		name, hit, _ := strings.Cut(a.point, "@")
 		points = name + "=kill@" + hit
+		if a.fails {
+			points = name + "=error@" + hit
+		}
 	}
 	command, output := k.command(context.Background(), dir, p.args, points)
 	err := command.Start()
@@ -239,16 +243,17 @@ func (k *killer) runAttempt(p *pipeline, a attempt) bool {
 		}
 		err = command.Wait()
 	}
-	killed := wasKilled(err)
-	if !killed && exitCode(err) != p.exit {
-		k.complain(p, a, fmt.Sprintf("the first run ended by itself: %v\n%s", err, output))
-	}
-	if !killed && a.point != "" {
-		k.complain(p, a, "the point was not reached")
-	}
-	if killed {
+	killed, code := wasKilled(err), exitCode(err)
+	switch {
+	case killed:
 		k.killed.Add(1)
 		k.repeat(p, a, dir)
+	case a.fails && code > 0 && code != p.exit:
+		k.repeat(p, a, dir)
+	case code != p.exit:
+		k.complain(p, a, fmt.Sprintf("the first run ended by itself: %v\n%s", err, output))
+	case a.point != "":
+		k.complain(p, a, "the point was not reached")
 	}
 	watch.stop()
 	if k.judge(p, a, r, dir) && os.Getenv("OMOFLOW_SEED") == "" {
