@@ -134,6 +134,11 @@ func (k *killer) prepare(p *pipeline) *prepared {
 	r.hits = strings.Fields(k.read(record))
 	r.after = k.releaseOf(calm)
 	r.end = k.contentOf(calm)
+	for subject, text := range r.end {
+		if what, _, _ := strings.Cut(subject, " "); what == "error" || what == "damage" || what == "unbalanced" || what == "left" {
+			k.t.Errorf("%s, undisturbed: %s: %s", p.name, subject, text)
+		}
+	}
 	if p.check != nil {
 		p.check(k, calm)
 	}
