@@ -223,7 +223,7 @@ func (k *killer) watch(dir string, r *prepared) *watcher {
 	go func() {
 		defer close(w.done)
 		var lk *lake.Lake
-		seen, pause := "", 25*time.Millisecond
+		seen, pause := "", 100*time.Millisecond
 		if strings.HasSuffix(r.dir, "s3") {
 			pause = 250 * time.Millisecond // each look is a handful of requests
 		}

@@ -24,6 +24,7 @@ type pipeline struct {
 	again [][]string                      // what the operator runs after a kill; empty: args
 	exit  int                             // of the calm run
 	heavy bool                            // a run takes seconds: PR-sized proofs kill it at fewer points
+	quick bool                            // killed in the fast slice too
 	make  func(k *killer, dir string)     // completes the project in dir, a copy of the base
 	check func(k *killer, project string) // compares the calm end with what is known from elsewhere
 	ready *prepared
@@ -33,13 +34,13 @@ type pipeline struct {
 func pipelines() []*pipeline {
 	run := []string{"run", "-q"}
 	return []*pipeline{
-		{name: "corrections", args: run, make: deliverCorrections},
+		{name: "corrections", args: run, quick: true, make: deliverCorrections},
 		{name: "checkpoint", args: run, make: fillCheckpoint},
-		{name: "replay", args: []string{"quarantine", "replay", "-q"}, again: [][]string{{"quarantine", "replay", "-q"}, run}, make: mendProfile},
+		{name: "replay", quick: true, args: []string{"quarantine", "replay", "-q"}, again: [][]string{{"quarantine", "replay", "-q"}, run}, make: mendProfile},
 		{name: "blocked", args: run, exit: 4, make: addFailingCheck},
-		{name: "joint-meeting", args: []string{"report", "joint-meeting", "-q"}},
+		{name: "joint-meeting", args: []string{"report", "joint-meeting", "-q"}, quick: true},
 		{name: "quarterly", args: []string{"report", "quarterly", "-q"}},
-		{name: "export", args: []string{"export", "-q"}},
+		{name: "export", args: []string{"export", "-q"}, quick: true},
 		{name: "s3", args: run, make: moveToS3},
 		{name: "world", args: run, heavy: true, make: deliverDays, check: equalsTruth},
 		{name: "first", args: run, heavy: true, make: forgetLake},

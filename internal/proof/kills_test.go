@@ -57,7 +57,7 @@ func TestProofKills(t *testing.T) {
 	k := newKiller(t)
 	list := pipelines()
 	if !size.heavy {
-		list = slices.DeleteFunc(list, func(p *pipeline) bool { return p.heavy || p.name == "s3" })
+		list = slices.DeleteFunc(list, func(p *pipeline) bool { return !p.quick })
 	}
 	var group errgroup.Group
 	group.SetLimit(2)
@@ -161,11 +161,12 @@ func spread(all []directed, n int) []directed {
 	return chosen
 }
 
-// failures lists one attempt per light pipeline and point that can give an error: the program ends by itself and tidies up.
+// failures lists one attempt per light pipeline and point of a release that can give an error: the program ends by itself and tidies
+// up. An error in ingest is another case: it holds back its feed only, and the others are released without it.
 func failures(list []*pipeline) []directed {
 	var all []directed
 	for number, p := range list {
-		for i, name := range strings.Fields("raw.put.before staged.put.before commit.stream.before_put release.before_publish commit.release.before_put") {
+		for i, name := range []string{"release.before_publish", "commit.release.before_put"} {
 			if slices.Contains(p.ready.hits, name) && !p.heavy {
 				all = append(all, directed{p, attempt{seed: failureSeeds + int64(10*number+i), what: "an error at " + name, point: name + "@1", fails: true}})
 			}
