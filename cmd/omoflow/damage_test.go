@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore/localfs"
+	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/world"
 )
 
@@ -97,4 +102,32 @@ func runOmoflow(t *testing.T, dir string, args ...string) string {
 		t.Fatalf("omoflow %v: %v\n%s", args, err, output)
 	}
 	return string(output)
+}
+
+// contentOf is what a release says, by subject, without when and by whom it was made.
+func contentOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	bucket, err := localfs.New(filepath.Join(dir, "lake"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lk, err := lake.Open(context.Background(), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rel, ok, err := release.Latest(context.Background(), lk)
+	if err != nil || !ok {
+		t.Fatalf("no release: %v", err)
+	}
+	content := map[string]string{}
+	for name, table := range rel.Tables {
+		content["table "+name] = fmt.Sprint(table)
+	}
+	for _, c := range rel.Conservation {
+		content["conservation "+c.Subject] = fmt.Sprint(c)
+	}
+	for _, m := range rel.Money {
+		content["money "+m.Subject+m.Currency] = fmt.Sprint(m)
+	}
+	return content
 }
