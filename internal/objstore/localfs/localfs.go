@@ -27,7 +27,8 @@ const leftoverAge = 48 * time.Hour
 
 // Bucket is a directory of objects. See New.
 type Bucket struct {
-	dir string
+	dir  string
+	sync func(*os.File) error // brings a file or directory to the disk
 }
 
 // New gives the bucket of dir, which is made by the first write. Temporary files that a crash left there
@@ -40,7 +41,7 @@ func New(dir string) (*Bucket, error) {
 	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
 		return nil, fault.New(fault.Usage, "lake_not_directory", abs, "name a directory", "not a directory")
 	}
-	b := &Bucket{dir: abs}
+	b := &Bucket{dir: abs, sync: (*os.File).Sync}
 	b.sweep()
 	return b, nil
 }
@@ -154,7 +155,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	for parent != b.dir && strings.HasPrefix(parent, b.dir) && os.Remove(parent) == nil {
 		parent = filepath.Dir(parent)
 	}
-	return syncDir(parent)
+	return b.syncDir(parent)
 }
 
 // List implements objstore.Bucket.

@@ -52,7 +52,7 @@ func (b *Bucket) AdoptIfAbsent(ctx context.Context, key, path string, opt objsto
 	if _, err := os.Lstat(b.path(key)); err == nil {
 		return objstore.Info{}, b.taken(key)
 	}
-	if err := settle(ctx, key, path, opt); err != nil {
+	if err := b.settle(ctx, key, path, opt); err != nil {
 		return objstore.Info{}, err
 	}
 	failpoint.Hit("localfs.adopt_settled")
@@ -64,7 +64,7 @@ func (b *Bucket) AdoptIfAbsent(ctx context.Context, key, path string, opt objsto
 }
 
 // settle checks a file that is to become an object, makes it read-only and brings it to the disk.
-func settle(ctx context.Context, key, path string, opt objstore.PutOptions) error {
+func (b *Bucket) settle(ctx context.Context, key, path string, opt objstore.PutOptions) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("adopt %s as %s: %w", path, key, err)
@@ -79,7 +79,7 @@ func settle(ctx context.Context, key, path string, opt objstore.PutOptions) erro
 			return fmt.Errorf("%s: %w", key, objstore.ErrChecksum)
 		}
 	}
-	if err := f.Sync(); err != nil {
+	if err := b.sync(f); err != nil {
 		return classify(key, "write", err)
 	}
 	return classify(key, "write", os.Chmod(path, objectMode))
@@ -112,7 +112,7 @@ func (b *Bucket) publish(key, file, digest string) (objstore.Info, error) {
 
 // sealed brings the new name to the disk and describes the object.
 func (b *Bucket) sealed(key string, info fs.FileInfo, digest string) (objstore.Info, error) {
-	if err := syncDir(filepath.Dir(b.path(key))); err != nil {
+	if err := b.syncDir(filepath.Dir(b.path(key))); err != nil {
 		return objstore.Info{}, fmt.Errorf("%s: %w: %w", key, objstore.ErrUnknownOutcome, err)
 	}
 	stored := describe(key, info)
@@ -233,7 +233,7 @@ func (b *Bucket) writeTemp(ctx context.Context, key string, body objstore.Body, 
 	}
 	for _, step := range []func() error{
 		func() error { return out.Chmod(objectMode) },
-		out.Sync,
+		func() error { return b.sync(out) },
 		out.Close,
 		func() error { now := time.Now(); return os.Chtimes(out.Name(), now, now) },
 	} {
@@ -279,10 +279,10 @@ func (b *Bucket) makeDir(dir string) error {
 		return err
 	}
 	failpoint.Hit("localfs.dir_made")
-	return syncDir(parent)
+	return b.syncDir(parent)
 }
 
-func syncDir(dir string) error {
+func (b *Bucket) syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -291,7 +291,7 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // only synced
-	return f.Sync()
+	return b.sync(f)
 }
 
 // describe makes an Info. The ETag changes with every overwrite: a new inode, or else a later time.
