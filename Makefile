@@ -3,7 +3,7 @@ GO ?= go
 BIN := bin/omoflow
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test proof proof-long golden bench fuzz lint
+.PHONY: help build run test proof proof-long golden bench fuzz lint mutants
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ proof: ## every promise with its counts, one line each; at most ten minutes on t
 
 proof-long: ## the same with SEEDS random cases (default 2000) per proof, for nights
 	@OMOFLOW_PROOF=long OMOFLOW_PROOF_SEEDS=$(or $(SEEDS),2000) PROOF=$(PROOF) PROOF_TIMEOUT=24h .ci/proof
+
+mutants: ## make each deliberate fault of docs/mutants.md and see its test fail (OMOFLOW_MUTANT=text picks some)
+	@OMOFLOW_MUTANTS=1 $(GO) test ./internal/proof/mutant -run '^TestMutantsAreKilled$$' -count=1 -v -timeout 3h | grep --line-buffered -vE '^(=== |PASS$$)'
 
 golden: SHELL := /bin/bash
 golden: .SHELLFLAGS := -o pipefail -c
