@@ -27,13 +27,13 @@ var mutants = []mutant{
 
 	{"take a refused append for a success", "internal/journal/put.go", "if definite(err) && !uncertain {\n			return err", "if definite(err) && !uncertain {\n			return nil", journalPkg, "TestEveryRefusedRequestIsToldOrNotNeeded"},
 	{"take an unknown outcome for a failure", "internal/journal/put.go", "if errors.Is(err, objstore.ErrUnknownOutcome) {\n		return false", "if errors.Is(err, objstore.ErrUnknownOutcome) {\n		return true", journalPkg, "TestUnknownOutcomesAreSettled"},
-	{"take another writer's entry for our own", "internal/journal/put.go", "return err == nil && stored.Hash == hashOf(raw), err", "return err == nil, err", journalPkg, "TestUnknownOutcomeAndAnotherWriterIsAConflict"},
+	{"take another writer's entry for our own", "internal/journal/put.go", "return err == nil && stored.Hash == hashOf(raw), err", "return err == nil && stored.Seq == seq, err", journalPkg, "TestUnknownOutcomeAndAnotherWriterIsAConflict"},
 	{"do not follow the chain", "internal/journal/entry.go", "if e.Prev != prev.Hash {", "if false {", journalPkg, "TestAForeignEntryIsOffTheChain"},
 	{"believe an entry whose sum is wrong", "internal/journal/entry.go", "sum != hashOf(bare) {", "sum == \"\" {", journalPkg, "TestEveryFlippedBitOfAnEntryIsSeen"},
-	{"accept a log with a gap", "internal/journal/journal.go", "return damaged(EntryKey(l.name, seq), \"the entry is missing; the log goes on at %d\", next)", "continue", journalPkg, "TestDamageIsNamed"},
+	{"accept a log with a gap", "internal/journal/journal.go", "return damaged(EntryKey(l.name, seq), \"the entry is missing; the log goes on at %d\", next)", "continue", journalPkg, "TestATailNeedsEveryEntry"},
 	{"ignore a later epoch", "internal/journal/journal.go", "if prev.Epoch > epoch {", "if prev.Epoch > epoch+1 {", journalPkg, "TestEpochsFenceEarlierWriters"},
-	{"skip the first entry asked for", "internal/journal/read.go", "if e.Seq < c.next || e.Seq > end {", "if e.Seq <= c.next || e.Seq > end {", journalPkg, "TestReadingStartsAnywhere"},
-	{"accept another log's line in a checkpoint", "internal/journal/read.go", "if err := link(entries[len(entries)-1], e, key); err != nil {", "if err := link(entries[len(entries)-1], e, key); err == nil && e.Seq < 0 {", journalPkg, "TestAForeignEntryIsOffTheChain"},
+	{"read nothing when the last entry alone is asked for", "internal/journal/read.go", "if err != nil || !ok || from > tail.Seq {", "if err != nil || !ok || from >= tail.Seq {", journalPkg, "TestWhatHappensBesideAReader"},
+	{"give up at a damaged checkpoint", "internal/journal/read.go", "} else if fault.KindOf(err) != fault.Damaged || c.failed {", "} else if err != nil {", journalPkg, "TestDamagedCheckpointIsReadAround"},
 	{"do not see that the last entry was replaced", "internal/journal/read.go", "if c.prev.Hash != tail.Hash && c.prev.Seq == tail.Seq {", "if c.prev.Hash != tail.Hash && c.prev.Seq > tail.Seq {", journalPkg, "TestWhatHappensBesideAReader"},
 
 	{"publish on a release that moved", "internal/release/release.go", "if latest.Seq != parent {", "if latest.Seq < parent {", releasePkg, "TestPublishIsAtomicAndKeepsThePast"},
