@@ -144,7 +144,8 @@ func (b *build) checkBuiltIn(ctx context.Context, w warehouse.Session, m *Model,
 		}
 		query = fmt.Sprintf("SELECT %[1]s, %[2]s AS value FROM %[3]s WHERE CAST(%[2]s AS VARCHAR) NOT IN (%[4]s)", keyList(m), warehouse.Identifier(args[0]), from, strings.Join(values, ", "))
 	}
-	return b.offending(ctx, w, result, query)
+	err = b.offending(ctx, w, &result, query)
+	return result, err
 }
 
 func keyList(m *Model) string {
@@ -153,81 +154,6 @@ func keyList(m *Model) string {
 		list[i] = warehouse.Identifier(column)
 	}
 	return strings.Join(list, ", ")
-}
-
-// checkFile runs a check of sql/checks.
-func (b *build) checkFile(ctx context.Context, w *warehouse.Conn, check *Model) (release.Check, error) {
-	result := release.Check{Name: strings.TrimPrefix(check.Name, "check."), Severity: check.Severity, Status: passed}
-	for _, m := range b.project.Models {
-		if slices.ContainsFunc(m.Checks, func(text string) bool { return b.project.checkFile(text) == check }) {
-			result.Model = m.Name
-			break
-		}
-	}
-	unchanged := b.parent.Models[check.Name] == b.models[check.Name]
-	for _, input := range check.Inputs {
-		ref, isTable := b.refs[input.Name]
-		unchanged = unchanged && isTable && b.parent.Tables[input.Name] == ref
-	}
-	if was, ok := b.previousCheck(result.Name, result.Model); ok && unchanged {
-		return was, nil
-	}
-	query, err := b.showCheck(ctx, w, check)
-	if err != nil {
-		return result, err
-	}
-	result, err = b.offending(ctx, w, result, query)
-	if err != nil {
-		return result, check.located(err)
-	}
-	return result, nil
-}
-
-// showCheck makes a check's inputs visible and gives its SQL.
-func (b *build) showCheck(ctx context.Context, w warehouse.Session, check *Model) (string, error) {
-	t := &task{m: check, seen: map[string]seen{}}
-	for _, input := range check.Inputs {
-		s, err := b.see(ctx, w, check, "", input)
-		if err != nil {
-			return "", fmt.Errorf("check %s: input %s: %w", check.Name, input.Name, err)
-		}
-		t.seen[input.Name] = s
-	}
-	return b.show(ctx, w, t)
-}
-
-// offending counts the rows of a check's query and keeps a sample, personal data masked.
-func (b *build) offending(ctx context.Context, w warehouse.Session, result release.Check, query string) (release.Check, error) {
-	if err := w.Exec(ctx, `CREATE OR REPLACE TEMP TABLE "offending" AS `+query); err != nil {
-		return result, err
-	}
-	var err error
-	if result.Rows, err = w.Count(ctx, `SELECT count(*) FROM "offending"`); err != nil || result.Rows == 0 {
-		return result, err
-	}
-	result.Status = failed
-	rows, err := w.Query(ctx, fmt.Sprintf(`SELECT * FROM "offending" ORDER BY ALL LIMIT %d`, sampleRows))
-	if err != nil {
-		return result, err
-	}
-	defer rows.Close() //nolint:errcheck // Err tells what matters
-	hidden := b.personal()
-	var lines []string
-	for rows.Next() {
-		var cells []string
-		for i, value := range rows.Text() {
-			column := rows.Columns()[i].Name
-			if hidden[column] {
-				value = "***"
-			} else if rows.Null(i) {
-				value = "null"
-			}
-			cells = append(cells, column+"="+value)
-		}
-		lines = append(lines, strings.Join(cells, ", "))
-	}
-	result.Sample = strings.Join(lines, "; ")
-	return result, rows.Err()
 }
 
 // personal lists the names of all columns that hold personal data.

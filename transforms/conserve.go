@@ -36,7 +36,7 @@ func (b *build) conserve(ctx context.Context) ([]release.Conservation, []release
 		if !strings.HasPrefix(check.Name, conservationArea) {
 			continue
 		}
-		query, err := b.showCheck(ctx, w, check)
+		query, err := b.showCheck(ctx, w, check, "")
 		if err != nil {
 			return nil, nil, err
 		}

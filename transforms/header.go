@@ -105,7 +105,7 @@ func parseModel(file, text string) (*Model, error) {
 		return fault.New(fault.Usage, code, file+":"+strconv.Itoa(firstLine), hint, format, args...)
 	}
 	var err error
-	if m.Part, err = parsePartitioning(h.Kind, h.Partition, h.Buckets); err != nil && !m.IsCheck() {
+	if m.Part, err = parsePartitioning(h.Kind, h.Partition, h.Buckets); err != nil && (!m.IsCheck() || h.Kind != "") {
 		return nil, wrong("bad_partition", "kind is full, partition or key; partition is month(col), quarter(col), year(col), day(col) or bucket(col, 1)", "%v", err)
 	}
 	for name, kind := range h.Inputs {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -105,7 +104,7 @@ func decode(raw []byte) (Entry, error) {
 	var probe struct {
 		Format int `json:"format"`
 	}
-	if err := json.Unmarshal(bare, &probe); err != nil {
+	if err := json.Unmarshal(bare, &probe); err != nil { // also when bytes follow the end
 		return Entry{}, fmt.Errorf("not an entry: %w", err)
 	}
 	if probe.Format > Format {
@@ -116,9 +115,6 @@ func decode(raw []byte) (Entry, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&e); err != nil {
 		return Entry{}, fmt.Errorf("not an entry: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Entry{}, errors.New("not an entry: bytes after its end")
 	}
 	switch {
 	case e.Format < unsummed || sealed != (e.Format > unsummed):

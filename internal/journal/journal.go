@@ -110,18 +110,17 @@ func (l *Log) append(ctx context.Context, seq int64, kind string, body any, epoc
 	if err != nil {
 		return Entry{}, err
 	}
-	e.Hash = hashOf(raw)
+	if e, err = decodeAt(raw, key, l.name, seq); err != nil {
+		return Entry{}, err // what nobody could read is not stored
+	}
 	class, _, _ := strings.Cut(l.name, "/") // stream, release, decision, ...
 	if err := failpoint.Fail("commit", class, "before_put"); err != nil {
 		return Entry{}, err
 	}
-	if err := l.put(ctx, key, raw); err != nil {
+	if err := l.put(ctx, seq, raw); err != nil {
 		return Entry{}, err
 	}
 	failpoint.Hit("commit", class, "after_put_before_ack")
-	if e, err = decodeAt(raw, key, l.name, seq); err != nil {
-		return Entry{}, err
-	}
 	l.remember(e)
 	l.note(ctx, e)
 	return e, nil

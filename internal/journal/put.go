@@ -17,9 +17,11 @@ const (
 )
 
 // put stores raw in its slot and does not return before it is known whether it is there, if that can be known.
-func (l *Log) put(ctx context.Context, key string, raw []byte) error {
+func (l *Log) put(ctx context.Context, seq int64, raw []byte) error {
+	key := EntryKey(l.name, seq)
 	pause := firstPause
 	var last error
+	uncertain := false // an earlier try may have been applied, whatever becomes of the later ones
 	for try := range putTries {
 		if try > 0 {
 			if !sleep(ctx, pause) {
@@ -31,11 +33,11 @@ func (l *Log) put(ctx context.Context, key string, raw []byte) error {
 		if err == nil {
 			return nil
 		}
-		if definite(err) {
+		if definite(err) && !uncertain {
 			return err
 		}
-		last = err
-		switch mine, err := l.owner(ctx, key, raw); {
+		last, uncertain = err, true
+		switch mine, err := l.owner(ctx, seq, raw); {
 		case err == nil && mine:
 			return nil
 		case err == nil:
@@ -61,19 +63,17 @@ func definite(err error) bool {
 	return errors.Is(err, objstore.ErrChecksum)
 }
 
-// owner reads the slot and tells whether it holds exactly our bytes, whose writer is unique to this append.
-func (l *Log) owner(ctx context.Context, key string, raw []byte) (bool, error) {
+// owner reads the slot and tells whether it holds exactly our bytes, whose writer is unique to this append. Bytes that are no
+// entry say nothing about who won.
+func (l *Log) owner(ctx context.Context, seq int64, raw []byte) (bool, error) {
 	if ctx.Err() != nil {
 		// The caller gave up, but must learn what it did.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), resolveAfter)
 		defer cancel()
 	}
-	stored, err := objstore.ReadAll(ctx, l.bucket, key, maxEntryBytes)
-	if err != nil {
-		return false, err
-	}
-	return string(stored) == string(raw), nil
+	stored, err := l.fetch(ctx, seq)
+	return err == nil && stored.Hash == hashOf(raw), err
 }
 
 // sleep waits and tells whether the context is still alive.

@@ -35,11 +35,7 @@ func (l *Log) Restore(ctx context.Context, put func(key string, content []byte) 
 			return nil
 		}
 	}
-	head, err := Head{Format: 1, Log: l.name, Seq: tail.Seq, Hash: tail.Hash}.encode()
-	if err != nil {
-		return err
-	}
-	return put(HeadKey(l.name), head)
+	return put(HeadKey(l.name), Head{Format: 1, Log: l.name, Seq: tail.Seq, Hash: tail.Hash}.encode())
 }
 
 // restoreFold makes a checkpoint from its entries, or entries from their checkpoint.

@@ -26,6 +26,7 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Add([]byte(`{"format":2,"table":"sales.order"}`))
 	f.Add([]byte(`null`))
+	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lk, err := lake.Create(t.Context(), mem.New())
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 //
 // Every error is a fault of kind Usage whose subject is name:line:column.
 func Decode(name string, firstLine int, data []byte, into any) error {
-	err := yaml.UnmarshalWithOptions(data, into, yaml.Strict())
+	err := unmarshal(data, into)
 	if err == nil {
 		return nil
 	}
@@ -38,6 +38,16 @@ func Decode(name string, firstLine int, data []byte, into any) error {
 		return fault.New(fault.Usage, "unknown_key", subject, hint, "unknown key %q", key)
 	}
 	return fault.New(fault.Usage, "invalid_yaml", subject, "correct the line", "%s", strings.TrimSpace(place.GetMessage()))
+}
+
+// unmarshal is the decoder's own, with its panics as errors: some files that are no YAML make it fall over.
+func unmarshal(data []byte, into any) (err error) {
+	defer func() {
+		if fell := recover(); fell != nil {
+			err = fmt.Errorf("the decoder gave up: %v", fell)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(data, into, yaml.Strict())
 }
 
 // keys collects every key that the type can hold, at any depth: the decoder does not say in which mapping it was.

@@ -2,10 +2,12 @@
 about: "Every currency that the sales, payments and refunds of a day use has a rate of that day or of the seven days before."
 owner: data
 severity: block
+kind: partition
+partition: month(business_date)
 inputs:
-  sales.order: all
-  sales.payment: all
-  sales.refund_line: all
+  sales.order: same
+  sales.payment: same
+  sales.refund_line: same
 */
 WITH sales_order AS (SELECT * FROM {{ref "sales.order"}}),
 payment AS (SELECT * FROM {{ref "sales.payment"}}),

@@ -2,8 +2,10 @@
 about: "No line of a day equals the sum of all other lines of the same source and location: a total row that came in as data."
 owner: data
 severity: warn
+kind: partition
+partition: month(business_date)
 inputs:
-  sales.order_line: all
+  sales.order_line: same
 */
 WITH order_line AS (SELECT * FROM {{ref "sales.order_line"}}),
 day_total AS (
