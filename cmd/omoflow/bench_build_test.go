@@ -48,6 +48,7 @@ func TestBenchBuild(t *testing.T) {
 
 	replay := filepath.Join(dir, "replay")
 	full := measure(t, "benchbuild", dir, replay)
+	printDearest(t, "full build", replay)
 	ordered := measure(t, "benchreplay", replay, "ordered")
 	unordered := measure(t, "benchreplay", replay, "unordered")
 	fmt.Printf("bench build: %d lines, two years: omoflow %s; the same SQL by hand %s; ratio %.2f (bar 1.30, processor time %.2f)\n", n, full, ordered, full.over(ordered), full.cpu.Seconds()/ordered.cpu.Seconds())
@@ -61,11 +62,30 @@ func TestBenchBuild(t *testing.T) {
 	writeText(t, filepath.Join(dir, "inbox", "lines-2025-12-31.csv"), string(day))
 	measure(t, "omoflow", "run", "-q", "--no-release", "-C", dir)
 	more := measure(t, "benchbuild", dir, filepath.Join(dir, "more"))
-	fmt.Printf("bench build: one more day: %s; share of full %.3f (bar 0.050)\n", more, more.over(full))
+	fmt.Printf("bench build: one more day: %s; share of full %.3f (bar 0.050, processor time %.3f)\n", more, more.over(full), more.cpu.Seconds()/full.cpu.Seconds())
+	printDearest(t, "one more day", filepath.Join(dir, "more"))
 
 	before := objects(t, filepath.Join(dir, "lake"))
 	nothing := measure(t, "omoflow", "run", "-q", "-C", dir)
 	fmt.Printf("bench build: no change: %s (bar 1 s), %d objects written (bar 0)\n", nothing, objects(t, filepath.Join(dir, "lake"))-before)
+}
+
+// tablesName is the file of a replay folder with what each table cost.
+const tablesName = "tables.txt"
+
+// printDearest lists the tables that took most of a build's processor time.
+func printDearest(t *testing.T, what, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, tablesName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	slices.Sort(lines)
+	slices.Reverse(lines) // figures are of one width
+	for _, line := range lines[:min(12, len(lines))] {
+		fmt.Printf("bench build: %s: %s\n", what, line)
+	}
 }
 
 // writeDays writes the lines as one file a day and gives the last file.
@@ -152,7 +172,7 @@ func benchBuild(dir, replay string) error {
 	}
 	defer trace.Close() //nolint:errcheck // a benchmark
 	var lock sync.Mutex
-	shown, err := os.Create(filepath.Join(replay, "tables.txt"))
+	shown, err := os.Create(filepath.Join(replay, tablesName))
 	if err != nil {
 		return err
 	}
@@ -160,7 +180,7 @@ func benchBuild(dir, replay string) error {
 	was := spent()
 	options.Progress = func(p transforms.Progress) {
 		now := spent()
-		fmt.Fprintf(shown, "%8.3f s %8.3f processor s %4d built %4d same %4d reused  %s\n", (now.took - was.took).Seconds(), (now.cpu - was.cpu).Seconds(), p.Built, p.Same, p.Reused, p.Table)
+		fmt.Fprintf(shown, "%9.3f processor s %9.3f s %4d built %4d same %4d reused  %s\n", (now.cpu - was.cpu).Seconds(), (now.took - was.took).Seconds(), p.Built, p.Same, p.Reused, p.Table)
 		was = now
 	}
 	options.Trace = func(s transforms.Statement) {
