@@ -231,7 +231,7 @@ func TestWhatIsKnownIsNotStagedAgain(t *testing.T) {
 		t.Errorf("nothing was new, and yet: %+v", again.Counts)
 	}
 	api.changes = append(api.changes, change{ID: "1", At: "2026-01-05T10:00:00", Rev: "0", Total: "9", Status: "paid"})
-	if late := s.run(); late.Counts.Duplicate != 2 || late.Counts.Accepted != 0 {
+	if late := s.run(); late.Counts.Duplicate != 3 || late.Counts.Accepted != 0 {
 		t.Errorf("an older version counts: %+v", late.Counts)
 	}
 	s.same("order", "1||3.0000")

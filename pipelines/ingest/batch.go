@@ -124,6 +124,12 @@ func (b *batch) enter(arrivals []arrival, replay bool) {
 	for _, a := range arrivals {
 		t := &taken{path: a.path, plain: a.plain, tried: true, File: lake.File{No: len(b.files), Name: a.Name, SHA256: a.sha, Bytes: a.size, Modified: a.Modified, Captures: a.Captures}}
 		b.files = append(b.files, t)
+		if ref, ok := b.state.waiting[a.sha+" "+b.mapping]; ok && b.API != nil && !b.replay {
+			// All of it went to quarantine by these rules before; it waits there.
+			t.DuplicateOf = &ref
+			t.Counts = lake.Counts{Read: b.state.reads[a.sha], Duplicate: b.state.reads[a.sha]}
+			continue
+		}
 		if !replay {
 			if ref, ok := b.state.live[a.sha]; ok {
 				reads := b.state.reads[a.sha]

@@ -245,6 +245,7 @@ type state struct {
 	batches  int
 	whole    []earlier // objects of whole records
 	replaced map[lake.FileRef]bool
+	waiting  map[string]lake.FileRef  // content and mapping of an API's page -> file of which every record is in quarantine
 	windows  map[string]lake.Backfill // how far ranges of the past were read
 }
 
@@ -255,7 +256,7 @@ func knownKey(name string, size int64, modified time.Time) string {
 func newState() state {
 	return state{
 		known: map[string]bool{}, live: map[string]lake.FileRef{}, reads: map[string]int64{}, names: map[string]lake.FileRef{}, shas: map[string]string{}, bad: map[string]lake.FileRef{},
-		raws: map[string]lake.File{}, replaced: map[lake.FileRef]bool{}, windows: map[string]lake.Backfill{},
+		raws: map[string]lake.File{}, replaced: map[lake.FileRef]bool{}, waiting: map[string]lake.FileRef{}, windows: map[string]lake.Backfill{},
 	}
 }
 

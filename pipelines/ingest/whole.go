@@ -38,6 +38,11 @@ func (s *state) addWhole(b lake.Batch, seq int64) {
 	for _, ref := range b.Supersedes {
 		s.replaced[ref] = true
 	}
+	for _, file := range b.Files {
+		if file.Counts.Accepted == 0 && file.Counts.Quarantined > 0 && file.Counts.Duplicate == 0 {
+			s.waiting[file.SHA256+" "+b.Mapping] = lake.FileRef{Batch: b.ID, FileNo: file.No}
+		}
+	}
 	for _, staged := range b.Staged {
 		if staged.Whole != "" {
 			s.whole = append(s.whole, earlier{staged, b.ID, seq})

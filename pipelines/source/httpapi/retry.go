@@ -102,7 +102,28 @@ func (c *Client) judge(a *Response) error {
 	if wait > 0 {
 		c.pace.hold(wait)
 	}
-	return err
+	return c.masked(err, a.request)
+}
+
+// masked takes secrets out of what a platform says about an answer: the answer may repeat them.
+func (c *Client) masked(err error, request string) error {
+	var throttled *Throttled
+	if errors.As(err, &throttled) {
+		return &Throttled{Wait: throttled.Wait, Note: secret.Mask(throttled.Note, c.secrets()...)}
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	plain := *f
+	plain.Message = secret.Mask(f.Message, c.secrets()...)
+	if plain.Subject == "" {
+		plain.Subject = request
+	}
+	if f.Err != nil {
+		plain.Err = errors.New(secret.Mask(f.Err.Error(), c.secrets()...))
+	}
+	return &plain
 }
 
 // status classifies by HTTP status. 404 and 400 are answers for the platform to read: they come with a fault, and Do

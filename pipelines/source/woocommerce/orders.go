@@ -16,7 +16,10 @@ import (
 )
 
 // orders is the stream of orders with their lines and payments.
-type orders struct{ *shop }
+type orders struct {
+	*shop
+	pulled map[string]bool // ids given by Pull: what the lake does not hold of them waits in quarantine
+}
 
 // orderCursor is how far the stream has been read.
 type orderCursor struct {
@@ -64,6 +67,9 @@ func (o *orders) Pull(ctx context.Context, cursor json.RawMessage, emit func(sou
 	w.batched = func(_ context.Context, a answer, upTo time.Time) error {
 		c.Through = later(c.Through, minTime(upTo, end))
 		n++
+		if _, err := unseen(a, o.pulled); err != nil {
+			return err
+		}
 		return deliver("orders", n, a, encode(c), nil, emit)
 	}
 	if err := w.run(ctx, from, end, ""); err != nil {
@@ -80,13 +86,14 @@ func later(through string, at time.Time) string {
 	return at.Format(stamp)
 }
 
-// listed is what the lists say of an order.
+// listed is what the lists say of an order. A field of another type is a difference, not an error: the order is read and the
+// mapping says what is wrong with it.
 type listed struct {
-	ID       json.Number       `json:"id"`
-	Total    string            `json:"total"`
-	Modified string            `json:"date_modified_gmt"`
-	Lines    []json.RawMessage `json:"line_items"`
-	Fees     []json.RawMessage `json:"fee_lines"`
+	ID       json.Number     `json:"id"`
+	Total    json.RawMessage `json:"total"`
+	Modified json.RawMessage `json:"date_modified_gmt"`
+	Lines    json.RawMessage `json:"line_items"`
+	Fees     json.RawMessage `json:"fee_lines"`
 }
 
 // Reconcile compares ids, dates, totals and numbers of lines once a day: trashed and deleted orders, orders that changed
@@ -116,7 +123,7 @@ func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, known []
 			}
 			id := one.ID.String()
 			seen[id] = true
-			if k, ok := lake[id]; !ok || k.Gone || differs(k, one) {
+			if k, ok := lake[id]; !ok && !o.pulled[id] || ok && (k.Gone || differs(k, one)) {
 				again = append(again, id)
 			}
 		}
@@ -162,8 +169,13 @@ func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, known []
 }
 
 func differs(k source.Known, l listed) bool {
-	lines, err := strconv.Atoi(k.Facts["order_line"])
-	return k.Version != l.Modified || err == nil && lines != len(l.Lines)+len(l.Fees) || !sameAmount(k.Facts["total_amount"], l.Total)
+	var modified, total string
+	var lines, fees []json.RawMessage
+	if json.Unmarshal(l.Modified, &modified) != nil || json.Unmarshal(l.Total, &total) != nil || json.Unmarshal(l.Lines, &lines) != nil || json.Unmarshal(l.Fees, &fees) != nil {
+		return true
+	}
+	n, err := strconv.Atoi(k.Facts["order_line"])
+	return k.Version != modified || err == nil && n != len(lines)+len(fees) || !sameAmount(k.Facts["total_amount"], total)
 }
 
 // sameAmount compares decimal texts of any scale.

@@ -213,7 +213,7 @@ func (s *shop) Feeds() []source.Feed {
 		feed := source.Feed{Stream: name, Profile: s.profile(name)}
 		switch name {
 		case "orders":
-			o := &orders{s}
+			o := &orders{s, map[string]bool{}}
 			feed.Source, feed.Reconcile, feed.Backfill, feed.Facts = o, o, o, []string{"total_amount"}
 		case "refunds":
 			r := &refunds{s}
