@@ -73,6 +73,9 @@ func (b *build) inspect(ctx context.Context, m release.Manifest, report *Report)
 	for _, p := range m.Partitions {
 		for _, f := range p.Files {
 			sum, err := b.stored(ctx, f)
+			if err == nil && sum != "" && sum != f.SHA256 {
+				sum, err = b.stored(ctx, f) // what went wrong on the way is not what is stored
+			}
 			if err != nil {
 				return err
 			}

@@ -32,6 +32,9 @@ func Mend(ctx context.Context, b objstore.Bucket, o Object, body objstore.Body) 
 		return false, err
 	}
 	sum, _, err := sumOf(b.Get(ctx, o.Key, 0, -1))
+	if err == nil && sum != o.SHA256 {
+		sum, _, err = sumOf(b.Get(ctx, o.Key, 0, -1)) // what went wrong on the way is not what is stored
+	}
 	if err != nil || sum == o.SHA256 {
 		return false, err
 	}
