@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,7 +29,8 @@ type Options struct {
 // one Conn.
 type DB struct {
 	session
-	pool *sql.DB
+	pool   *sql.DB
+	memory string // as configured, "" is the engine's default
 }
 
 // Conn is one pinned connection of a DB: temporary tables and settings made on it are seen by it alone.
@@ -56,7 +58,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 		return nil, classify(ctx, err, "open database")
 	}
 	pool := sql.OpenDB(connector)
-	db := &DB{session: session{via: pool}, pool: pool}
+	db := &DB{session: session{via: pool}, pool: pool, memory: opt.MemoryLimit}
 	for _, setting := range opt.settings() {
 		if err := db.Exec(ctx, setting); err != nil {
 			_ = pool.Close() // the setting's error is the one to tell
@@ -88,6 +90,30 @@ func (o Options) settings() []string {
 		list = append(list, "SET max_temp_directory_size = "+Literal(o.TempLimit))
 	}
 	return list
+}
+
+// Within runs fn with a memory limit lower than the configured one, such as "640MiB", and tells whether it was lowered: one
+// below a gibibyte stays. The engine keeps what it read of a text file until memory is short; a limit makes that soon. It
+// holds for the whole database until fn returns.
+func (d *DB) Within(ctx context.Context, limit string, fn func() error) (lowered bool, err error) {
+	now, err := d.Text(ctx, "SELECT current_setting('memory_limit')")
+	if err != nil {
+		return false, err
+	}
+	if !strings.HasSuffix(now[0][0], "GiB") && !strings.HasSuffix(now[0][0], "TiB") {
+		return false, fn()
+	}
+	if err := d.Exec(ctx, "SET memory_limit = "+Literal(limit)); err != nil {
+		return false, err
+	}
+	back := "RESET memory_limit"
+	if d.memory != "" {
+		back = "SET memory_limit = " + Literal(d.memory)
+	}
+	defer func() {
+		err = errors.Join(err, d.Exec(context.WithoutCancel(ctx), back))
+	}()
+	return true, fn()
 }
 
 // Close frees the database and everything in it.

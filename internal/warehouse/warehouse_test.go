@@ -114,3 +114,29 @@ func TestTemporaryTablesStayOnTheirConnection(t *testing.T) {
 		t.Errorf("another connection sees it: %v", err)
 	}
 }
+
+// TestMemoryIsLoweredForAWhileOnly looks at the engine's limit before, within and after.
+func TestMemoryIsLoweredForAWhileOnly(t *testing.T) {
+	ctx := context.Background()
+	for configured, want := range map[string]string{"3GiB": "640.0 MiB", "300MiB": "300.0 MiB"} {
+		db, err := Open(ctx, Options{MemoryLimit: configured})
+		if err != nil {
+			t.Fatal(err)
+		}
+		limit := func() string {
+			rows, err := db.Text(ctx, "SELECT current_setting('memory_limit')")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rows[0][0]
+		}
+		before, within := limit(), ""
+		lowered, err := db.Within(ctx, "640MiB", func() error { within = limit(); return nil })
+		if err != nil || lowered != (configured == "3GiB") || within != want || limit() != before {
+			t.Errorf("%s: lowered %v, within %s, after %s, before %s, %v", configured, lowered, within, limit(), before, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

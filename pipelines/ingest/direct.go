@@ -22,6 +22,10 @@ import (
 // directBytes is the size from which a file is worth the proof that the engine may read it itself.
 const directBytes = 4 << 20
 
+// directMemory bounds the engine while it reads a delivered file: the process then stays below a gibibyte however large the
+// file is.
+const directMemory = "640MiB"
+
 // large tells whether a file of this size makes a batch of its own that may be staged directly.
 func (f *feed) large(size int64) bool {
 	return size >= f.opt.directBytes && f.plain() && f.orderless()
@@ -58,7 +62,11 @@ func (b *batch) direct(ctx context.Context) (bool, error) {
 	t.HeaderLine, t.Header = t.outcome.Layout.HeaderLine, t.outcome.Layout.Header
 	b.count(t)
 	b.strict = true
-	err := b.stageDirect(ctx, t, proven)
+	stage := func() error { return b.stageDirect(ctx, t, proven) }
+	lowered, err := b.opt.DB.Within(ctx, directMemory, stage)
+	if lowered && fault.KindOf(err) == fault.Exhausted && ctx.Err() == nil {
+		err = stage() // very wide records
+	}
 	b.strict = false
 	if err == nil {
 		return true, nil
