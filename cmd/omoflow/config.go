@@ -96,10 +96,11 @@ func loadConfig(dir string) (*Config, error) {
 	case err != nil:
 		return nil, fault.Wrap(err, fault.Usage, "config_unreadable", path, "give the file read permission for this user", "the configuration cannot be read")
 	}
-	config := &Config{dir: dir, path: path}
+	config := &Config{}
 	if err := strictyaml.Decode(path, 1, data, config); err != nil {
 		return nil, err
 	}
+	config.dir, config.path = dir, path // after decoding: an empty file empties the whole value
 	config.fillDefaults()
 	return config, config.validate()
 }
