@@ -26,7 +26,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/anishathalye/porcupine v1.3.1
+require go.uber.org/goleak v1.3.0
 
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect

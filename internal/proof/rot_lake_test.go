@@ -29,8 +29,19 @@ type rotting struct {
 
 var errReadOnly = errors.New("this lake is only looked at")
 
-func (r *rotting) with(altered map[string][]byte, only func(string) bool) *rotting {
-	return &rotting{objects: r.objects, keys: r.keys, altered: altered, only: only}
+func (r *rotting) with(altered map[string][]byte) *rotting {
+	return &rotting{objects: r.objects, keys: r.keys, altered: altered, only: r.only}
+}
+
+// among gives the lake with only some keys.
+func (r *rotting) among(only func(string) bool) *rotting {
+	view := &rotting{objects: r.objects, only: only}
+	for _, key := range r.keys {
+		if only(key) {
+			view.keys = append(view.keys, key)
+		}
+	}
+	return view
 }
 
 func (r *rotting) find(key string) ([]byte, error) {

@@ -134,6 +134,9 @@ func Run(ctx context.Context, opt Options, feeds []Feed) (Result, error) {
 	switch {
 	case len(failed) == 0:
 		return result, nil
+	case exhausted(failed) != nil:
+		// What comes after would fail the same way, and a release of half a delivery helps nobody.
+		return result, fault.Wrap(errors.Join(failed...), fault.Exhausted, "feeds_exhausted", "", fault.HintOf(exhausted(failed)), fmt.Sprintf("%d of %d feeds failed", len(failed), len(feeds)))
 	case len(failed) == len(feeds):
 		return result, errors.Join(failed...)
 	}
@@ -167,6 +170,16 @@ func reevaluate(ctx context.Context, result *Result, work func(context.Context, 
 		}
 		pause += pause / 2
 	}
+}
+
+// exhausted gives the first error that says that disk, memory or time ran out.
+func exhausted(failed []error) error {
+	for _, err := range failed {
+		if fault.KindOf(err) == fault.Exhausted {
+			return err
+		}
+	}
+	return nil
 }
 
 // feed is a Feed at work.
