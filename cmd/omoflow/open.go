@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -39,6 +40,10 @@ func (a *app) openProject(ctx context.Context, create bool) (*project, error) {
 }
 
 func openConfigured(ctx context.Context, config *Config, create bool) (*project, error) {
+	if limit := addressSpace(); limit < leastAddressSpace {
+		return nil, fault.New(fault.Exhausted, "address_space", "", "raise the limit, as by `ulimit -v unlimited`; engine.memory in omoflow.yaml bounds what is really used",
+			"this process may address %d MiB, it needs %d", limit>>20, int64(leastAddressSpace)>>20)
+	}
 	bucket, err := openBucket(ctx, config.resolve(config.Lake), create)
 	if err != nil {
 		return nil, err
@@ -132,9 +137,26 @@ func (p *project) engine() warehouse.Options {
 	}
 }
 
+// leastAddressSpace is what the program and the engine reserve before they use any of it: threads' stacks and heaps, mostly.
+const leastAddressSpace = 2 << 30
+
+// addressSpace is how much this process may address, in bytes.
+func addressSpace() int64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(limit.Cur)
+}
+
 // memoryBytes is the machine's memory, or the container's when that is less; 4 GiB where neither can be read.
-func memoryBytes() int64 {
+func memoryBytes() (bytes int64) {
 	total := int64(4 << 30)
+	defer func() {
+		if limit := addressSpace(); limit < math.MaxInt64 {
+			bytes = min(bytes, limit-leastAddressSpace*3/4)
+		}
+	}()
 	if data, err := os.ReadFile("/proc/meminfo"); err == nil {
 		if fields := strings.Fields(string(data)); len(fields) > 1 {
 			if kilobytes, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
