@@ -101,6 +101,7 @@ func (s *s3Server) remove(prefix string) error {
 func moveToS3(k *killer, dir string) {
 	server, err := startS3()
 	k.must(err)
+	k.t.Cleanup(func() { _ = os.RemoveAll(server.dir) }) // what the server keeps, which lives on in this process without use
 	k.t.Setenv("OMOFLOW_TEST_S3_KEY", s3Key)
 	k.t.Setenv("OMOFLOW_TEST_S3_SECRET", s3Secret)
 	deliverCorrections(k, dir)
