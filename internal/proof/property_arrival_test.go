@@ -279,7 +279,7 @@ func TestProofArrivalStaging(t *testing.T) {
 			}
 		}
 	}
-	n := check(t, cases(t, 8, 240), func(rt *rapid.T) {
+	n := check(t, cases(t, 8, 200), func(rt *rapid.T) {
 		w := rapid.SampledFrom(worlds).Draw(rt, "world")
 		a := drawArrival(rt, w.days)
 		s := w.newShop(rt)
