@@ -363,16 +363,19 @@ fact AS (
   WHERE base.net_sales IS NOT NULL
     OR rolled.scope_type = 'company'
   UNION ALL
-  SELECT 'budget_att' AS kpi_id, rolled.period_type, rolled.period_start, rolled.period_end, rolled.scope_type, rolled.scope_id,
-    rolled.home_sale_net_amount - rolled.home_refund_net_amount AS numerator,
+  SELECT 'budget_att' AS kpi_id, int_period.period_type, int_period.period_start, int_period.period_end, target.scope_type, target.scope_id, -- who sold nothing attained nothing
+    coalesce(rolled.home_sale_net_amount - rolled.home_refund_net_amount, 0) AS numerator,
     target.amount AS denominator,
-    rolled.order_qty AS sample
-  FROM rolled
-  INNER JOIN target
-    ON rolled.period_type = target.period_type
-    AND rolled.period_start = target.period_start
-    AND rolled.scope_type = target.scope_type
-    AND rolled.scope_id = target.scope_id
+    coalesce(rolled.order_qty, 0) AS sample
+  FROM target
+  INNER JOIN int_period
+    ON target.period_type = int_period.period_type
+    AND target.period_start = int_period.period_start
+  LEFT JOIN rolled
+    ON target.period_type = rolled.period_type
+    AND target.period_start = rolled.period_start
+    AND target.scope_type = rolled.scope_type
+    AND target.scope_id = rolled.scope_id
 ),
 valued AS (
   SELECT
