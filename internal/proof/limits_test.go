@@ -34,6 +34,7 @@ const insideVariable = "OMOFLOW_PROOF_DISK"
 const (
 	roomBytes = 128 << 20
 	roomFiles = 20_000
+	page      = 4096
 )
 
 // TestProofLimitsDisk fills the disk at every write: the same delivery and release on file systems with a little more room each
@@ -82,7 +83,7 @@ func fillDisks(t *testing.T) {
 	d.bench = newBench(t, 2, "1GiB", "stg_order", "stg_order_line", "stg_payment")
 	var pos [][]delivery
 	options := tiny(20260101, 2)
-	options.LinesPerDay = 200
+	options.LinesPerDay = 5000 // so that there are more sizes than cases
 	for _, today := range d.deliveriesOf(t, options, 2) {
 		pos = append(pos, slices.DeleteFunc(today, func(f delivery) bool { return !strings.HasPrefix(f.path, "pos/") }))
 	}
@@ -97,15 +98,16 @@ func fillDisks(t *testing.T) {
 	bytes, files = 2*(moreBytes-bytes), 2*(moreFiles-files) // temporary files come and go meanwhile
 	d.unmount()
 	open, running := openFiles(t), goleak.IgnoreCurrent()
-	full, done := 0, 0
-	n := cases(t, 6, 200)
+	full, done, sizes := 0, 0, map[int64]bool{} // sizes: room in bytes, or below zero in files
+	n := cases(t, 6, 210)
 	for i := range n {
-		share := func(all int64) int64 { return all * int64(i/2) / int64(max(1, (n-1)/2)) }
-		ended := false
-		if i%2 == 0 {
-			ended = d.oneDisk(share(bytes), roomFiles)
+		var ended bool
+		if i%4 > 0 {
+			at := bytes * int64(i) / int64(max(1, n-1)) / page * page
+			sizes[at], ended = true, d.oneDisk(at, roomFiles)
 		} else {
-			ended = d.oneDisk(roomBytes, share(files))
+			at := files * int64(i) / int64(max(1, n-1))
+			sizes[-at-1], ended = true, d.oneDisk(roomBytes, at)
 		}
 		if ended {
 			done++
@@ -124,7 +126,7 @@ func fillDisks(t *testing.T) {
 		t.Error(err)
 	}
 	if !t.Failed() {
-		fmt.Printf("proof: R16 a full disk fails clean: %d tmpfs sizes up to %d bytes or %d files of room, %d ended with a typed error, %d with the right result, all equal after making room\n", n, bytes, files, full, done)
+		fmt.Printf("proof: R16 a full disk fails clean: %d runs on %d tmpfs sizes up to %d bytes or %d files of room, %d ended with a typed error, %d with the right result, all equal after making room\n", n, len(sizes), bytes, files, full, done)
 		fmt.Printf("proof: R17 nothing leaks: %d cycles of failing and repeated runs, 0 temporary files, 0 descriptors, 0 goroutines left\n", n)
 	}
 }
@@ -183,7 +185,7 @@ func (d *disks) oneDisk(bytes, files int64) (done bool) {
 	defer d.unmount()
 	s := d.shopOnDisk()
 	usedBytes, usedFiles := d.used()
-	d.disk(syscall.MS_REMOUNT, usedBytes+bytes+4096, usedFiles+files)
+	d.disk(syscall.MS_REMOUNT, usedBytes+bytes+page, usedFiles+files)
 	what := fmt.Sprintf("%d bytes and %d files of room", bytes, files)
 	_, err := d.work(s)
 	if err != nil && fault.KindOf(err) != fault.Exhausted {

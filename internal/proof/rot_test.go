@@ -213,6 +213,14 @@ func (r *rot) swapAny(n int) {
 			continue
 		}
 		named, _ := r.inspectAltered(map[string][]byte{a: r.lake.objects[b], b: r.lake.objects[a]}, inspect.Options{Data: true})
+		for _, pair := range [][2]string{{a, b}, {b, a}} {
+			if found, hidden := pair[0], pair[1]; named[found] && !named[hidden] {
+				// Only the object that was found names the other, which is found when that one is restored.
+				again, _ := r.inspectAltered(map[string][]byte{hidden: r.lake.objects[found]}, inspect.Options{Data: true})
+				named[hidden] = again[hidden]
+				break
+			}
+		}
 		r.note(&r.swaps, named[a] && named[b], "swap of "+a+" and "+b)
 	}
 }
