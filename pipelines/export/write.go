@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +26,9 @@ func (d *dataset) write(ctx context.Context, req Request, m Manifest) (Manifest,
 	// An old manifest must not vouch for new files should the process stop in between.
 	if err := os.Remove(filepath.Join(req.Dir, ManifestName)); err != nil && !os.IsNotExist(err) {
 		return m, fmt.Errorf("remove the old manifest: %w", err)
+	}
+	if err := sweep(req.Dir); err != nil {
+		return m, fmt.Errorf("remove what a killed export left: %w", err)
 	}
 	failpoint.Hit("export.begin")
 	for _, f := range req.Formats {
@@ -48,6 +52,18 @@ func (d *dataset) write(ctx context.Context, req Request, m Manifest) (Manifest,
 	}
 	return m, replace(filepath.Join(req.Dir, ManifestName), append(text, '\n'))
 }
+
+// sweep removes the unfinished files of an export that was killed: the folder is handed over as it is.
+func sweep(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, unfinished))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+// unfinished is the pattern of the names that files have until they are whole.
+const unfinished = ".export-*"
 
 func (d *dataset) writeFile(ctx context.Context, req Request, m Manifest, f Format, path string) error {
 	switch f {
@@ -102,7 +118,7 @@ func (d *dataset) csv(bom bool) ([]byte, error) {
 
 // parquet hands the rows to the writer as one query of literals, so that the file has the types of the table.
 func (d *dataset) parquet(ctx context.Context, req Request, path string) error {
-	temp, err := os.MkdirTemp(filepath.Dir(path), ".export-")
+	temp, err := os.MkdirTemp(filepath.Dir(path), unfinished)
 	if err != nil {
 		return err
 	}
@@ -160,7 +176,7 @@ func describe(path string) (ManifestFile, error) {
 
 // replace writes a file in one step: under another name, flushed to disk, then renamed.
 func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".export-*")
+	f, err := os.CreateTemp(filepath.Dir(path), unfinished)
 	if err != nil {
 		return err
 	}
