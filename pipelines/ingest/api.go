@@ -124,7 +124,7 @@ func (f *feed) batches(ctx context.Context, cursor json.RawMessage, past *lake.B
 			moved.Cursor, moved.Done = after, last
 			why = intent{before: f.state.cursor, after: f.state.cursor, backfill: &moved}
 		}
-		if err := f.take(ctx, group[:n], why, result); err != nil {
+		if err := f.retake(ctx, group[:n], why, result); err != nil {
 			return err
 		}
 		for _, d := range group[:n] {

@@ -1,8 +1,11 @@
 package woocommerce
 
 import (
+	"slices"
+
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+	"github.com/omoflow/omoflow/pipelines/source/webhook"
 )
 
 func streamNames() []string {
@@ -13,21 +16,21 @@ func declaration() source.Declaration {
 	return source.Declaration{
 		Name:  Name,
 		About: "a WooCommerce shop, read over its REST API wc/v3",
-		Fields: append(httpapi.Fields(),
-			source.Field{Name: "key", Type: "secret", Required: true, Secret: true, Help: "consumer key, by reference: env:WOO_KEY"},
-			source.Field{Name: "secret", Type: "secret", Required: true, Secret: true, Help: "consumer secret, by reference: env:WOO_SECRET"},
-			source.Field{Name: "streams", Type: "list", Default: "orders, refunds, products, customers, stock", Help: "what to read"},
-			source.Field{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
-			source.Field{Name: "location_id", Type: "text", Help: "location that sells and holds the stock; default: the name of the source"},
-			source.Field{Name: "statuses", Type: "map", Help: "order statuses that plugins add, as {await-pickup: paid}; an unknown one waits in quarantine"},
-			source.Field{Name: "page_size", Type: "number", Default: "100", Help: "rows per page, 1 to 100"},
-			source.Field{Name: "overlap", Type: "duration", Default: "5m", Help: "how much of what was read is read again, for commits that come late"},
-			source.Field{Name: "lag", Type: "duration", Default: "10s", Help: "how long before the shop's now a reading ends"},
-			source.Field{Name: "reconcile_every", Type: "duration", Default: "24h", Help: "how often ids, totals and dates are compared with the shop's lists"},
-			source.Field{Name: "customers_every", Type: "duration", Default: "6h", Help: "how often all customers are read: the API cannot give the changed ones"},
-			source.Field{Name: "stock_every", Type: "duration", Default: "4h", Help: "how often a snapshot of all stock levels is taken"},
-			source.Field{Name: "probe_ids", Type: "number", Default: "500", Help: "how many ids that no list shows are asked for at each comparison"},
-		),
+		Fields: slices.Concat(httpapi.Fields(), webhook.Fields(), []source.Field{
+			{Name: "key", Type: "secret", Required: true, Secret: true, Help: "consumer key, by reference: env:WOO_KEY"},
+			{Name: "secret", Type: "secret", Required: true, Secret: true, Help: "consumer secret, by reference: env:WOO_SECRET"},
+			{Name: "streams", Type: "list", Default: "orders, refunds, products, customers, stock", Help: "what to read"},
+			{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
+			{Name: "location_id", Type: "text", Help: "location that sells and holds the stock; default: the name of the source"},
+			{Name: "statuses", Type: "map", Help: "order statuses that plugins add, as {await-pickup: paid}; an unknown one waits in quarantine"},
+			{Name: "page_size", Type: "number", Default: "100", Help: "rows per page, 1 to 100"},
+			{Name: "overlap", Type: "duration", Default: "5m", Help: "how much of what was read is read again, for commits that come late"},
+			{Name: "lag", Type: "duration", Default: "10s", Help: "how long before the shop's now a reading ends"},
+			{Name: "reconcile_every", Type: "duration", Default: "24h", Help: "how often ids, totals and dates are compared with the shop's lists"},
+			{Name: "customers_every", Type: "duration", Default: "6h", Help: "how often all customers are read: the API cannot give the changed ones"},
+			{Name: "stock_every", Type: "duration", Default: "4h", Help: "how often a snapshot of all stock levels is taken"},
+			{Name: "probe_ids", Type: "number", Default: "500", Help: "how many ids that no list shows are asked for at each comparison"},
+		}),
 		Streams: []source.Stream{
 			{Name: "orders", About: "orders with their lines, fees and payment", Fills: []string{"order", "order_line", "payment"}, Permission: "read"},
 			{Name: "refunds", About: "refunds with their items", Fills: []string{"refund", "refund_line"}, Permission: "read"},
@@ -43,7 +46,13 @@ func declaration() source.Declaration {
 
 The address must be https. WordPress takes the key over plain http only as OAuth 1.0a signatures; omoflow then signs, and wants
 ` + "`allow_plain_http: true`" + ` because orders would travel unencrypted. Behind a proxy WordPress itself must know that it is https
-(HTTPS set by the web server; X-Forwarded-Proto alone is not enough), or every request is anonymous to it.`,
+(HTTPS set by the web server; X-Forwarded-Proto alone is not enough), or every request is anonymous to it.
+
+For webhooks run ` + "`omoflow serve --webhooks`" + ` behind a web server that speaks https on port 443, put a long random secret where
+` + "`webhook_secret`" + ` points, and under WooCommerce > Settings > Advanced > Webhooks add one each for the topics order created, updated,
+deleted and restored, customer created, updated and deleted, and product created, updated and restored, with the delivery URL
+` + "`https://your-host/hooks/<name of the source>`" + `, that secret and API version 3. To change the secret let ` + "`webhook_secret_before`" + ` point to the
+old one until every hook has the new one. WooCommerce switches a hook off after five deliveries in a row that fail.`,
 			Missing: `- Stock movements: the API has levels only. Snapshots and order lines explain changes; the rest is shown as unexplained.
 - The cause and the day of a permanent delete: it is seen at the next comparison.
 - Changed customers: all are read every ` + "`customers_every`" + `.
@@ -54,7 +63,11 @@ The address must be https. WordPress takes the key over plain http only as OAuth
 and an end before the shop's now. Orders that share a second are read by id within that second until the second holds still. Once
 every ` + "`reconcile_every`" + ` all ids, dates, totals and numbers of lines are compared: what was trashed is marked, what was deleted
 becomes a tombstone, what changed without a new date is read again. A record delivered again replaces the earlier one with all
-its lines. Unknown statuses wait in quarantine. The bytes of every answer that held something new are kept.`,
+its lines. Unknown statuses wait in quarantine. The bytes of every answer that held something new are kept.
+
+Webhooks only make this younger. An event is answered when it is committed; one that comes twice, late or out of order changes
+nothing newer. WooCommerce dates changes by whole seconds: of two events of one second the one that arrives last stands until the
+next comparison. An order that is put in the trash is gone until the comparison shows it as cancelled. Refunds come by the pull.`,
 		},
 	}
 }
