@@ -38,7 +38,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	.ci/fuzz $(or $(FUZZTIME),30s)
 
 lint: ## formatting, vet, layers and the SQL lint
-	@unformatted=$$(gofmt -l cmd internal pipelines transforms sql); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l cmd internal pipelines schedules transforms sql); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) test ./cmd/omoflow -run '^TestImportsGoDownOnly$$' -count=1
 	$(GO) test ./transforms -run 'Lint|ShippedModels' -count=1

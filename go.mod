@@ -30,6 +30,8 @@ require go.uber.org/goleak v1.3.0
 
 require github.com/anishathalye/porcupine v1.3.1
 
+require github.com/robfig/cron/v3 v3.0.1
+
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect

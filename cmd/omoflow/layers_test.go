@@ -35,8 +35,9 @@ var floors = []struct {
 	{"pipelines/report", []string{"internal/"}},
 	{"pipelines/export", []string{"internal/"}},
 	{"transforms", []string{"sql", "internal/"}},
+	{"schedules", []string{"internal/"}},
 	{"internal/proof", []string{"internal/", "pipelines/", "transforms", "sql"}},
-	{"cmd/omoflow", []string{"internal/", "pipelines/", "transforms", "sql"}},
+	{"cmd/omoflow", []string{"internal/", "pipelines/", "transforms", "schedules", "sql"}},
 }
 
 // doors lists the heavy dependencies that exactly one package may import.
