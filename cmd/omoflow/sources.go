@@ -12,6 +12,7 @@ import (
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
+	"github.com/omoflow/omoflow/pipelines/source/taobao"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce"
 )
 
@@ -19,6 +20,7 @@ import (
 func platforms() []source.Platform {
 	return []source.Platform{
 		woocommerce.Platform(),
+		taobao.Platform(),
 	}
 }
 

@@ -96,14 +96,12 @@ func (s *jsonSource) readDocument(encoding string) error {
 			return refuse("bad_json", "deliver the file again, whole", "is not JSON behind byte %d: %v", start, err)
 		}
 		line := int64(1 + bytes.Count(text[:start], []byte("\n")))
-		if path := s.profile.Records; path != "" {
-			for _, key := range strings.Split(path, ".") {
-				var object map[string]json.RawMessage
-				if err := json.Unmarshal(value, &object); err != nil || object[key] == nil || string(object[key]) == "null" {
-					return refuse("unknown_layout", "correct records: in the profile", "the document has no %s", path)
-				}
-				value = object[key]
+		if paths := s.profile.Records; paths != "" {
+			found := under(value, paths)
+			if found == nil {
+				return refuse("unknown_layout", "correct records: in the profile", "the document has no %s", paths)
 			}
+			value = found
 		}
 		list := []json.RawMessage{value}
 		if value[0] == '[' {
@@ -116,6 +114,25 @@ func (s *jsonSource) readDocument(encoding string) error {
 			s.docs = append(s.docs, document{item, line})
 		}
 	}
+}
+
+// under gives what stands under the first of the paths, separated by commas, that a value has; nil: it has none.
+func under(value json.RawMessage, paths string) json.RawMessage {
+	for _, path := range strings.Split(paths, ",") {
+		at := value
+		for _, key := range strings.Split(strings.TrimSpace(path), ".") {
+			var object map[string]json.RawMessage
+			if at == nil || json.Unmarshal(at, &object) != nil {
+				at = nil
+				break
+			}
+			at = object[key]
+		}
+		if at != nil && string(at) != "null" {
+			return at
+		}
+	}
+	return nil
 }
 
 // document is one JSON value that is not parsed yet.

@@ -24,7 +24,7 @@ type Profile struct {
 	Encoding   string            `yaml:"encoding"`  // auto, utf-8, utf-16, gb18030, windows-1252
 	Delimiter  string            `yaml:"delimiter"` // auto, tab or one character
 	Sheet      string            `yaml:"sheet"`     // XLSX: name or number from 1; empty is the first visible
-	Records    string            `yaml:"records"`   // JSON: path of the array that holds the records
+	Records    string            `yaml:"records"`   // JSON: path of the records; several with commas, the first that is there counts
 	Explode    []string          `yaml:"explode"`   // JSON: arrays of a record of which each element makes one
 	Whole      bool              `yaml:"whole"`     // JSON: see whole.go
 	Gone       string            `yaml:"gone"`      // condition under which a whole record is the tombstone of its key

@@ -1,0 +1,267 @@
+// Package taobao is the source of a shop on Taobao or Tmall: trades, refunds, items and stock over the open platform TOP.
+//
+// Lists are read in closed windows of time, last page first (package window); trades are then read one by one, because
+// lists leave fields out.
+package taobao
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/secret"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+	"github.com/omoflow/omoflow/pipelines/source/router"
+	"github.com/omoflow/omoflow/pipelines/source/window"
+)
+
+// Name is the kind that omoflow.yaml names.
+const Name = "taobao"
+
+//go:embed profiles/*.yaml
+var profiles embed.FS
+
+// China is the zone of every time that the platform writes; it has had no other offset since 1991.
+var china = time.FixedZone("China", 8*60*60)
+
+// Platform is the line of the registry.
+func Platform() source.Platform { return source.Platform{Declaration: declaration(), Open: open} }
+
+type shop struct {
+	gateway  *router.Gateway
+	settings source.Settings
+	now      func() time.Time
+	size     int
+}
+
+func open(_ context.Context, s source.Settings) (source.API, error) {
+	one := &shop{settings: s, now: s.Now, size: int(s.Number("page_size"))}
+	if one.now == nil {
+		one.now = time.Now
+	}
+	if err := one.check(); err != nil {
+		return nil, err
+	}
+	read := func(ctx context.Context) (key, password, session secret.Value, err error) {
+		for name, into := range map[string]*secret.Value{"app_key": &key, "app_secret": &password, "session": &session} {
+			if *into, err = s.Secret(ctx, name); err != nil {
+				return key, password, session, err
+			}
+		}
+		return key, password, session, nil
+	}
+	dialect := router.Dialect{
+		Path: "/router/rest", Method: "method", Key: "app_key", Session: "session", HMAC: s.Text("sign_method") == "hmac", Judge: judge,
+		Fixed: map[string]string{"format": "json", "v": "2.0", "sign_method": s.Text("sign_method")},
+		Time:  func(at time.Time) string { return at.In(china).Format(time.DateTime) },
+	}
+	var err error
+	one.gateway, err = router.New(httpapi.Common(s), dialect, read)
+	return one, err
+}
+
+func (s *shop) check() error {
+	bad := func(key, hint, format string, args ...any) error {
+		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
+	}
+	for _, name := range s.settings.List("streams") {
+		if !slices.Contains(streamNames(), name) {
+			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
+		}
+	}
+	for _, name := range s.settings.List("types") {
+		if !typeName(name) {
+			return bad("types", "write names such as o2o_offlinetrade", "%q is not a type of trades", name)
+		}
+	}
+	width := s.settings.Duration("window")
+	switch method, owner := s.settings.Text("sign_method"), s.settings.Text("o2o_receipts"); {
+	case s.size < 1 || s.size > 100:
+		return bad("page_size", "write a number from 1 to 100", "%d rows per page are not possible", s.size)
+	case width < time.Minute || width > 24*time.Hour:
+		return bad("window", "write 1m to 24h; 30m is advised", "a window of %s is not possible", width)
+	case s.settings.Duration("overlap") < 0 || s.settings.Duration("lag") < 0 || s.settings.Duration("history") < time.Hour:
+		return bad("history", "write positive durations", "overlap, lag or history is out of range")
+	case method != "md5" && method != "hmac":
+		return bad("sign_method", "write md5 or hmac", "%q is not a signature", method)
+	case owner != "here" && owner != "pos":
+		return bad("o2o_receipts", "write here or pos", "%q is not an owner", owner)
+	}
+	return nil
+}
+
+func typeName(text string) bool {
+	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
+
+// Close drops connections.
+func (s *shop) Close() { s.gateway.Close() }
+
+// judge says what an error of TOP means.
+func judge(f router.Failure) error {
+	sub := strings.ToLower(f.SubCode)
+	switch {
+	case f.Code == 7 || strings.HasPrefix(sub, "accesscontrol.") || strings.Contains(sub, "call-limited") || strings.Contains(sub, "flow-control") || f.Code == 40 && strings.Contains(sub, "limit"):
+		return f.Wait()
+	case f.Code == 30 || f.Code == 31 || strings.Contains(sub, "invalid-timestamp"):
+		return router.ErrClock
+	case f.Code == 26 || f.Code == 27 || f.Code == 53 || strings.Contains(sub, "session"):
+		return f.Fault(fault.Denied, "session_ended", "the seller's consent has ended or was taken back: let the seller consent again and put the new session where its reference points")
+	case slices.Contains([]int{24, 25, 28, 29}, f.Code):
+		return f.Fault(fault.Denied, "wrong_key", "check app_key and app_secret; both stand in the console of the open platform")
+	case slices.Contains([]int{11, 12, 13}, f.Code) || strings.Contains(sub, "permission"):
+		return f.Fault(fault.Denied, "no_permission", "ask for the permission package of this question in the console of the open platform")
+	case strings.HasPrefix(sub, "isp.") || f.Code == 10:
+		return f.Wait() // of the platform itself: later it may work
+	}
+	return f.Fault(fault.Unavailable, "error_in_answer", "look the sub code up at open.taobao.com")
+}
+
+// serverNow is the platform's clock.
+func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
+	a, err := s.gateway.Call(ctx, "taobao.time.get", nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var said struct {
+		Time string `json:"time"`
+	}
+	if json.Unmarshal(a.Result, &said) == nil && said.Time != "" {
+		if at, err := parseTime(said.Time); err == nil {
+			return at, nil
+		}
+	}
+	return s.date(a.Date), nil
+}
+
+// date is the platform's clock in an answer. Ours is used only when it sends none.
+func (s *shop) date(at time.Time) time.Time {
+	if at.IsZero() {
+		return s.now().UTC().Truncate(time.Second)
+	}
+	return at
+}
+
+func parseTime(text string) (time.Time, error) {
+	at, err := time.ParseInLocation(time.DateTime, text, china)
+	return at.UTC(), err
+}
+
+// text reads a JSON string or number as text: ids come as both.
+func text(raw json.RawMessage) string {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return one
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+// rows gives a row reader for a key and a time.
+func rows(key, field string) func(json.RawMessage) (string, time.Time, error) {
+	return func(row json.RawMessage) (string, time.Time, error) {
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(row, &fields); err != nil || fields[key] == nil {
+			return "", time.Time{}, fault.New(fault.Unavailable, "field_missing", key, "check the permission: the platform leaves out what it does not allow", "a record has no %s", key)
+		}
+		id := text(fields[key])
+		at, err := parseTime(text(fields[field]))
+		if err != nil {
+			return id, at, fault.New(fault.Unavailable, "field_unreadable", field, "report this with the platform's version", "%s of %s is not a time", field, id)
+		}
+		return id, at, nil
+	}
+}
+
+// list asks for a page of a list. path names the list inside of its answer.
+func (s *shop) list(ctx context.Context, method, path string, params map[string]string) (window.Page, error) {
+	a, err := s.gateway.Call(ctx, method, params)
+	if err != nil {
+		return window.Page{}, err
+	}
+	p := window.Page{Body: a.Body, Date: s.date(a.Date)}
+	var said map[string]json.RawMessage
+	if err := json.Unmarshal(a.Result, &said); err != nil {
+		return p, unexpected(err, method)
+	}
+	if err := json.Unmarshal(said["total_results"], &p.Total); err != nil {
+		return p, fault.New(fault.Unavailable, "field_missing", method, "report this with the platform's version", "the answer does not say how many records there are")
+	}
+	outer, inner, _ := strings.Cut(path, ".")
+	if said[outer] == nil {
+		if p.Total > 0 && params["page_no"] == "1" {
+			return p, unexpected(nil, method)
+		}
+		return p, nil // TOP leaves empty lists out
+	}
+	var list map[string][]json.RawMessage
+	if err := json.Unmarshal(said[outer], &list); err != nil {
+		return p, unexpected(err, method)
+	}
+	p.Rows = list[inner]
+	return p, nil
+}
+
+func unexpected(err error, method string) error {
+	if err == nil {
+		return fault.New(fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer says that there are records and shows none")
+	}
+	return fault.Wrap(err, fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer is no list of records")
+}
+
+// profile gives a mapping with the configured places filled in.
+func (s *shop) profile(name string) []byte {
+	data, err := profiles.ReadFile("profiles/taobao-" + name + ".yaml")
+	if err != nil {
+		return nil // a missing file is refused by the profile's parser
+	}
+	location := s.settings.Text("location_id")
+	if location == "" {
+		location = s.settings.Name
+	}
+	const store = "coalesce(txt(shop_code), txt(store_code), txt(o2o_shop))"
+	place := store
+	stores := s.settings.Map("stores")
+	names := make([]string, 0, len(stores))
+	for code := range stores {
+		names = append(names, code)
+	}
+	slices.Sort(names)
+	if len(names) > 0 {
+		place = "CASE " + store
+		for _, code := range names {
+			place += fmt.Sprintf(" WHEN %s THEN %s", quote(code), quote(stores[code]))
+		}
+		place += " ELSE " + store + " END"
+	}
+	return []byte(strings.NewReplacer("{{location}}", location, "{{store}}", place, "{{elsewhere}}", fmt.Sprint(s.settings.Text("o2o_receipts") == "pos"), "{{yuan}}", s.refuseYuan(name)).Replace(string(data)))
+}
+
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// Feeds lists the configured streams.
+func (s *shop) Feeds() []source.Feed {
+	var feeds []source.Feed
+	for _, name := range streamNames() {
+		if !slices.Contains(s.settings.List("streams"), name) {
+			continue
+		}
+		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+		switch name {
+		case "orders":
+			f := s.orders()
+			feed.Source, feed.Backfill = f, f
+		case "refunds":
+			feed.Source = s.refunds()
+		case "items":
+			feed.Source, feed.Captures = &items{s}, []string{"as_of"}
+		}
+		feeds = append(feeds, feed)
+	}
+	return feeds
+}
