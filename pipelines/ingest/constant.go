@@ -33,7 +33,8 @@ type completer struct {
 // schema takes over the template's columns; false when the file is not the template less its constants.
 func (c *completer) schema(footer *thriftValue) bool {
 	all, own := c.template.field(footerSchema), footer.field(footerSchema)
-	if all == nil || own == nil || len(c.template.field(footerGroups).list) != 1 {
+	groups := c.template.field(footerGroups)
+	if all == nil || own == nil || groups == nil || len(all.list) == 0 || len(groups.list) != 1 || groups.list[0].field(groupColumns) == nil {
 		return false
 	}
 	var names []string

@@ -11,6 +11,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
 
@@ -69,8 +70,11 @@ func layoutOf(f lake.File) profile.Layout {
 // unpack writes a delivered file's bytes to path and checks that they are the ones received.
 func unpack(ctx context.Context, lk *lake.Lake, f lake.File, path string) (err error) {
 	body, err := lk.Bucket.Get(ctx, f.Raw.Key, 0, -1)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return fault.Wrap(err, fault.Damaged, "raw_missing", f.Raw.Key, "run `omoflow repair`, after delivering the file again with the same bytes or restoring the object from a backup", "the delivered bytes are gone")
+	}
 	if err != nil {
-		return fault.Wrap(err, fault.Damaged, "raw_missing", f.Raw.Key, "run `omoflow repair`, after delivering the file again with the same bytes or restoring the object from a backup", "the delivered bytes cannot be read")
+		return err // a store that refuses or does not answer loses nothing
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	z, err := zstd.NewReader(body)
@@ -80,10 +84,17 @@ func unpack(ctx context.Context, lk *lake.Lake, f lake.File, path string) (err e
 	defer z.Close()
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
+		return tempFault(err, filepath.Dir(path))
 	}
 	_, err = io.Copy(out, z)
-	if err := errors.Join(err, out.Close()); err != nil {
+	err = errors.Join(err, out.Close())
+	var disk *os.PathError
+	switch {
+	case errors.As(err, &disk) && disk.Path == path:
+		return tempFault(err, filepath.Dir(path))
+	case err != nil && fault.KindOf(err) != fault.Internal:
+		return err // of the store
+	case err != nil:
 		return fault.Wrap(err, fault.Damaged, "raw_damaged", f.Raw.Key, "run `omoflow repair`, after delivering the file again with the same bytes or restoring the object from a backup", "the delivered bytes cannot be unpacked")
 	}
 	sha, _, err := hashFile(path)

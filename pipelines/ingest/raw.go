@@ -98,6 +98,9 @@ func (b *batch) useStored(ctx context.Context, t *taken) (err error) {
 	}
 	defer z.Close()
 	if _, err := io.Copy(content, z); err != nil {
+		if fault.KindOf(err) != fault.Internal {
+			return err // of the store
+		}
 		return damaged(err)
 	}
 	if hex.EncodeToString(content.Sum(nil)) != t.SHA256 {

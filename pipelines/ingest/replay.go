@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -90,8 +91,8 @@ func readQuarantine(ctx context.Context, opt Options, object lake.Object) ([]Rec
 		no, err1 := strconv.Atoi(r[3])
 		row, err2 := strconv.ParseInt(r[6], 10, 64)
 		line, err3 := strconv.ParseInt(r[7], 10, 64)
-		if err1 != nil || err2 != nil || err3 != nil {
-			return nil, fmt.Errorf("read quarantine: %q", r)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return nil, fault.Wrap(err, fault.Damaged, "object_damaged", object.Key, "run `omoflow repair`", "this is no quarantine")
 		}
 		all = append(all, Record{r[0], r[1], r[2], no, r[4], r[5], row, line, r[8], r[9], r[10], r[11], false})
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/omoflow/omoflow/internal/fault"
@@ -101,6 +102,9 @@ func feedOf(ctx context.Context, opt Options, e lake.BatchEntry) (*feed, error) 
 		return nil, fault.New(fault.Damaged, "rules_unknown", e.ID, "", "the batch does not name the rules it was taken with")
 	}
 	raw, err := objstore.ReadAll(ctx, opt.Lake.Bucket, e.Rules.Key, e.Rules.Bytes)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return nil, fault.Wrap(err, fault.Damaged, "object_missing", e.Rules.Key, "restore this object from a backup", "the rules of a batch are gone")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -164,37 +165,28 @@ func (b *batch) refuseTyped(ctx context.Context, conn *warehouse.Conn) error {
 	if len(conditions) == 0 {
 		return nil
 	}
-	rows, err := conn.Query(ctx, fmt.Sprintf("SELECT _f, _r, CASE %s END FROM record WHERE %s ORDER BY _f, _r", strings.Join(arms, " "), strings.Join(conditions, " OR ")))
+	rows, err := conn.Text(ctx, fmt.Sprintf("SELECT _f, _r, CASE %s END FROM record WHERE %s ORDER BY _f, _r", strings.Join(arms, " "), strings.Join(conditions, " OR ")))
 	if err != nil {
 		return b.expressionFault(err)
 	}
-	wanted := map[int]map[int64]bool{}
-	why := map[[2]int64]string{}
-	for rows.Next() {
-		text := rows.Text()
-		no, err1 := strconv.Atoi(text[0])
-		r, err2 := strconv.ParseInt(text[1], 10, 64)
-		if err1 != nil || err2 != nil {
-			return fmt.Errorf("read refused records: %q", text)
-		}
-		if wanted[no] == nil {
-			wanted[no] = map[int64]bool{}
-		}
-		wanted[no][r] = true
-		why[[2]int64{int64(no), r}] = text[2]
-	}
-	if err := rows.Err(); err != nil {
-		return b.expressionFault(err)
-	}
-	_ = rows.Close() // read to its end
-	if err := b.describe(ctx, conn, wanted, why); err != nil || !b.Profile.Whole || len(wanted) == 0 {
+	if err := b.describe(ctx, conn, rows); err != nil || !b.Profile.Whole || len(rows) == 0 {
 		return err
 	}
 	return b.refuseParts(ctx, conn)
 }
 
-// describe gives each record that SQL refused its line and text, and leaves it out of what is staged.
-func (b *batch) describe(ctx context.Context, conn *warehouse.Conn, wanted map[int]map[int64]bool, why map[[2]int64]string) error {
+// describe gives each record that SQL refused, by file, number and reason, its line and text, and leaves it out of what is staged.
+func (b *batch) describe(ctx context.Context, conn *warehouse.Conn, rows [][]string) error {
+	wanted, why := map[int]map[int64]bool{}, map[[2]int64]string{}
+	if err := b.eachFile(rows, func(no int, r int64, row []string) {
+		if wanted[no] == nil {
+			wanted[no] = map[int64]bool{}
+		}
+		wanted[no][r] = true
+		why[[2]int64{int64(no), r}] = row[2]
+	}); err != nil {
+		return err
+	}
 	for _, t := range b.files {
 		if len(wanted[t.No]) == 0 {
 			continue
@@ -214,15 +206,9 @@ func (b *batch) describe(ctx context.Context, conn *warehouse.Conn, wanted map[i
 			t.refusals = append(t.refusals, profile.Refusal{Kind: "row", Row: r, Line: found[r].Line, Column: column, Code: code, Message: message, Raw: clip(found[r].Text)})
 			t.refused++
 			values = append(values, fmt.Sprintf("(%d, %d)", t.No, r))
-			if len(values) == 1000 {
-				if err := conn.Exec(ctx, "INSERT INTO bad_record VALUES "+strings.Join(values, ", ")); err != nil {
-					return err
-				}
-				values = nil
-			}
 		}
-		if len(values) > 0 {
-			if err := conn.Exec(ctx, "INSERT INTO bad_record VALUES "+strings.Join(values, ", ")); err != nil {
+		for part := range slices.Chunk(values, 1000) {
+			if err := conn.Exec(ctx, "INSERT INTO bad_record VALUES "+strings.Join(part, ", ")); err != nil {
 				return err
 			}
 		}
@@ -274,14 +260,21 @@ func (b *batch) countIgnored(ctx context.Context, conn *warehouse.Conn) error {
 	if err != nil {
 		return b.expressionFault(err)
 	}
+	return b.eachFile(rows, func(no int, n int64, _ []string) {
+		b.files[no].outcome.Ignored += n
+		b.files[no].outcome.Accepted -= n
+	})
+}
+
+// eachFile reads rows that begin with the number of a file of the batch and another number.
+func (b *batch) eachFile(rows [][]string, fn func(no int, n int64, row []string)) error {
 	for _, row := range rows {
 		no, err1 := strconv.Atoi(row[0])
 		n, err2 := strconv.ParseInt(row[1], 10, 64)
-		if err1 != nil || err2 != nil || no >= len(b.files) {
-			return fmt.Errorf("count ignored records: %q", row)
+		if err1 != nil || err2 != nil || no < 0 || no >= len(b.files) {
+			return fmt.Errorf("read what the engine says of the batch's files: %q", row)
 		}
-		b.files[no].outcome.Ignored += n
-		b.files[no].outcome.Accepted -= n
+		fn(no, n, row)
 	}
 	return nil
 }
@@ -382,22 +375,16 @@ func (b *batch) findReusedKeys(ctx context.Context, conn *warehouse.Conn, s prof
 	if err != nil {
 		return b.expressionFault(err)
 	}
-	for _, row := range rows {
-		no, err1 := strconv.Atoi(row[0])
-		n, err2 := strconv.ParseInt(row[1], 10, 64)
-		if err1 != nil || err2 != nil {
-			return fmt.Errorf("find reused keys: %q", row)
-		}
+	return b.eachFile(rows, func(no int, n int64, row []string) {
 		b.notes = append(b.notes, Finding{b.Source, b.Name, b.files[no].Name, "key_on_several_days",
 			fmt.Sprintf("%d keys of stream %s, such as %s, stand for receipts of several days; put the day into the key when the till's counter starts again", n, s.Stream.Name, row[2]), n})
-	}
-	return nil
+	})
 }
 
 // describeStaged notes which months and locations the rows touch.
 func describeStaged(ctx context.Context, conn *warehouse.Conn, path string, stream retail.Stream, staged *lake.Staged) error {
 	from := " FROM " + warehouse.ReadParquet(path)
-	months, err := conn.Text(ctx, "SELECT coalesce(strftime(d, '%Y-%m'), ''), sum(n), CAST(min(d) AS VARCHAR), CAST(max(d) AS VARCHAR) FROM (SELECT business_date AS d, count(*) AS n"+from+" GROUP BY 1) GROUP BY 1 ORDER BY 1")
+	months, err := conn.Text(ctx, "SELECT coalesce(strftime(d, '%Y-%m'), ''), CAST(sum(n) AS BIGINT), CAST(min(d) AS VARCHAR), CAST(max(d) AS VARCHAR) FROM (SELECT business_date AS d, count(*) AS n"+from+" GROUP BY 1) GROUP BY 1 ORDER BY 1")
 	if err != nil {
 		return err
 	}

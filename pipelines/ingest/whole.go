@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/omoflow/omoflow/internal/journal"
@@ -123,24 +122,11 @@ func newest(rows, owner, only string) string {
 // refuseParts refuses the other parts of records of which SQL refused one.
 func (b *batch) refuseParts(ctx context.Context, conn *warehouse.Conn) error {
 	hash := b.plan.HashSlot()
-	rows, err := conn.Text(ctx, fmt.Sprintf("SELECT _f, _r FROM record WHERE (_f, %[1]s) IN (SELECT (_f, %[1]s) FROM record WHERE (_f, _r) IN (SELECT (_f, _r) FROM bad_record)) AND (_f, _r) NOT IN (SELECT (_f, _r) FROM bad_record) ORDER BY _f, _r", hash))
+	rows, err := conn.Text(ctx, fmt.Sprintf("SELECT _f, _r, 'part_refused' FROM record WHERE (_f, %[1]s) IN (SELECT (_f, %[1]s) FROM record WHERE (_f, _r) IN (SELECT (_f, _r) FROM bad_record)) AND (_f, _r) NOT IN (SELECT (_f, _r) FROM bad_record) ORDER BY _f, _r", hash))
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	wanted, why := map[int]map[int64]bool{}, map[[2]int64]string{}
-	for _, row := range rows {
-		no, err1 := strconv.Atoi(row[0])
-		r, err2 := strconv.ParseInt(row[1], 10, 64)
-		if err1 != nil || err2 != nil {
-			return fmt.Errorf("read refused parts: %q", row)
-		}
-		if wanted[no] == nil {
-			wanted[no] = map[int64]bool{}
-		}
-		wanted[no][r] = true
-		why[[2]int64{int64(no), r}] = "part_refused "
-	}
-	return b.describe(ctx, conn, wanted, why)
+	return b.describe(ctx, conn, rows)
 }
 
 // leaveKnown lists the whole records of the batch and leaves out those that add nothing: known as they are, older than
@@ -180,16 +166,8 @@ func (b *batch) leaveKnown(ctx context.Context, conn *warehouse.Conn) error {
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		no, err1 := strconv.Atoi(row[0])
-		n, err2 := strconv.ParseInt(row[1], 10, 64)
-		if err1 != nil || err2 != nil || no >= len(b.files) {
-			return fmt.Errorf("count known records: %q", row)
-		}
-		b.files[no].same = n
-	}
-	if len(rows) == 0 {
-		return nil
+	if err := b.eachFile(rows, func(no int, n int64, _ []string) { b.files[no].same = n }); err != nil || len(rows) == 0 {
+		return err
 	}
 	if err := conn.Exec(ctx, fmt.Sprintf("INSERT INTO bad_record SELECT record._f, record._r FROM record INNER JOIN known_record ON record._f = known_record._f AND record.%s = known_record.hash WHERE (record._f, record._r) NOT IN (SELECT (_f, _r) FROM bad_record)", b.plan.HashSlot())); err != nil {
 		return err
