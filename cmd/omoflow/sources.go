@@ -11,6 +11,7 @@ import (
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/pinduoduo"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/taobao"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce"
@@ -21,6 +22,7 @@ func platforms() []source.Platform {
 	return []source.Platform{
 		woocommerce.Platform(),
 		taobao.Platform(),
+		pinduoduo.Platform(),
 	}
 }
 

@@ -1,0 +1,277 @@
+// Package pinduoduo is the source of a shop on Pinduoduo: orders and refunds over its open platform. Lists are read in
+// closed windows of half an hour, last page first (package window).
+package pinduoduo
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/secret"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+	"github.com/omoflow/omoflow/pipelines/source/router"
+	"github.com/omoflow/omoflow/pipelines/source/window"
+)
+
+// Name is the kind that omoflow.yaml names.
+const Name = "pinduoduo"
+
+//go:embed profiles/*.yaml
+var profiles embed.FS
+
+// The platform refuses longer windows, and lists that end later than this before its now are not complete.
+const (
+	widest  = 30 * time.Minute
+	longest = 24 * time.Hour // of a window by time of confirmation
+	leastIn = 3 * time.Minute
+)
+
+var china = time.FixedZone("China", 8*60*60)
+
+// Platform is the line of the registry.
+func Platform() source.Platform { return source.Platform{Declaration: declaration(), Open: open} }
+
+type shop struct {
+	gateway  *router.Gateway
+	settings source.Settings
+	now      func() time.Time
+	size     int
+}
+
+func open(_ context.Context, s source.Settings) (source.API, error) {
+	one := &shop{settings: s, now: s.Now, size: int(s.Number("page_size"))}
+	if one.now == nil {
+		one.now = time.Now
+	}
+	if err := one.check(); err != nil {
+		return nil, err
+	}
+	read := func(ctx context.Context) (key, password, session secret.Value, err error) {
+		for name, into := range map[string]*secret.Value{"client_id": &key, "client_secret": &password, "access_token": &session} {
+			if *into, err = s.Secret(ctx, name); err != nil {
+				return key, password, session, err
+			}
+		}
+		return key, password, session, nil
+	}
+	var err error
+	one.gateway, err = router.New(httpapi.Common(s), router.Dialect{
+		Path: "/api/router", Method: "type", Key: "client_id", Session: "access_token", Judge: judge, Fixed: map[string]string{"data_type": "JSON", "version": "V1"},
+		Time: func(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) },
+	}, read)
+	return one, err
+}
+
+func (s *shop) check() error {
+	bad := func(key, hint, format string, args ...any) error {
+		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
+	}
+	for _, name := range s.settings.List("streams") {
+		if !slices.Contains(streamNames(), name) {
+			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
+		}
+	}
+	switch width := s.settings.Duration("window"); {
+	case s.size < 1 || s.size > 100:
+		return bad("page_size", "write a number from 1 to 100", "%d rows per page are not possible", s.size)
+	case width < time.Minute || width > widest:
+		return bad("window", "write 1m to 30m", "a window of %s is not possible", width)
+	case s.settings.Duration("lag") < leastIn:
+		return bad("lag", "write 3m or more", "lists are not complete later than three minutes before the platform's now")
+	case s.settings.Duration("overlap") < 0 || s.settings.Duration("history") < time.Hour:
+		return bad("history", "write positive durations", "overlap or history is out of range")
+	}
+	return nil
+}
+
+// Close drops connections.
+func (s *shop) Close() { s.gateway.Close() }
+
+// judge says what an error of the platform means. Its codes are known from clients of others, not from its own text.
+func judge(f router.Failure) error {
+	words := strings.ToLower(f.Message + " " + f.SubMessage)
+	has := func(any ...string) bool {
+		return slices.ContainsFunc(any, func(one string) bool { return strings.Contains(words, one) })
+	}
+	switch {
+	case f.Code >= 70031 && f.Code <= 70036 || f.Code == 52101 || has("频繁", "限流", "too many", "rate limit"):
+		return f.Wait()
+	case f.Code == 20034 || has("timestamp", "时间戳"):
+		return router.ErrClock
+	case f.Code == 10019 || f.Code == 10035 || f.Code == 10036 || has("access_token"):
+		return f.Fault(fault.Denied, "session_ended", "the seller's consent has ended: let the seller consent again and put the new access token where its reference points")
+	case f.Code == 20004 || f.Code == 10001 && has("client_id") || has("签名", "sign"):
+		return f.Fault(fault.Denied, "wrong_key", "check client_id and client_secret; both stand in the console of the open platform")
+	case f.Code == 20005 || f.Code == 30000 || has("无权", "权限", "permission"):
+		return f.Fault(fault.Denied, "no_permission", "ask for the permission of this question in the console, and allow this machine's address there")
+	case f.Code == 50000 || f.Code == 52102 || f.Code == 52103:
+		return f.Wait() // of the platform itself: later it may work
+	}
+	return f.Fault(fault.Unavailable, "error_in_answer", "look the code up at open.pinduoduo.com")
+}
+
+// serverNow is the platform's clock.
+func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
+	a, err := s.gateway.Call(ctx, "pdd.time.get", nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var said struct {
+		Time json.RawMessage `json:"time"`
+	}
+	if json.Unmarshal(a.Result, &said) == nil {
+		if at, err := moment(said.Time); err == nil {
+			return at, nil
+		}
+	}
+	return s.date(a.Date), nil
+}
+
+func (s *shop) date(at time.Time) time.Time {
+	if at.IsZero() {
+		return s.now().UTC().Truncate(time.Second)
+	}
+	return at
+}
+
+// moment reads a time: seconds since 1970, or China's clock.
+func moment(raw json.RawMessage) (time.Time, error) {
+	word := strings.Trim(strings.TrimSpace(string(raw)), `"`)
+	if n, err := strconv.ParseInt(word, 10, 64); err == nil && n > 0 {
+		return time.Unix(n, 0).UTC(), nil
+	}
+	at, err := time.ParseInLocation(time.DateTime, word, china)
+	return at.UTC(), err
+}
+
+// reader asks a list by a pair of times in seconds.
+func (s *shop) reader(method, list, key string, between [2]string, width time.Duration, fields []string, params map[string]string) *window.Reader {
+	return &window.Reader{
+		What: method, Width: width, Size: s.size,
+		Ask: func(ctx context.Context, from, to time.Time, page int) (window.Page, error) {
+			all := map[string]string{between[0]: strconv.FormatInt(from.Unix(), 10), between[1]: strconv.FormatInt(to.Unix(), 10), "page": strconv.Itoa(page), "page_size": strconv.Itoa(s.size), "use_has_next": "false"}
+			for name, value := range params {
+				all[name] = value
+			}
+			return s.list(ctx, method, list, all)
+		},
+		Row: func(row json.RawMessage) (string, time.Time, error) {
+			var all map[string]json.RawMessage
+			if err := json.Unmarshal(row, &all); err != nil || all[key] == nil {
+				return "", time.Time{}, fault.New(fault.Unavailable, "field_missing", key, "report this with the platform's version", "a record has no %s", key)
+			}
+			id := strings.Trim(string(all[key]), `"`)
+			for _, field := range fields {
+				if at, err := moment(all[field]); err == nil {
+					return id, at, nil
+				}
+			}
+			return id, time.Time{}, fault.New(fault.Unavailable, "field_unreadable", fields[0], "report this with the platform's version", "%s of %s is not a time", fields[0], id)
+		},
+	}
+}
+
+func (s *shop) list(ctx context.Context, method, list string, params map[string]string) (window.Page, error) {
+	a, err := s.gateway.Call(ctx, method, params)
+	if err != nil {
+		return window.Page{}, err
+	}
+	p := window.Page{Body: a.Body, Date: s.date(a.Date)}
+	var said map[string]json.RawMessage
+	if err := json.Unmarshal(a.Result, &said); err != nil {
+		return p, fault.Wrap(err, fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer is no list of records")
+	}
+	if err := json.Unmarshal(said["total_count"], &p.Total); err != nil {
+		return p, fault.New(fault.Unavailable, "field_missing", method, "report this with the platform's version", "the answer does not say how many records there are")
+	}
+	if said[list] != nil {
+		err = json.Unmarshal(said[list], &p.Rows)
+	}
+	if err != nil || len(p.Rows) == 0 && p.Total > 0 && params["page"] == "1" {
+		return p, fault.New(fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer says that there are records and shows none")
+	}
+	return p, nil
+}
+
+func (s *shop) feed(name string, forward, past *window.Reader) *window.Feed {
+	return &window.Feed{
+		Declaration: declaration, Name: name, Forward: forward, Past: past, Now: s.serverNow,
+		Lag: s.settings.Duration("lag"), Overlap: s.settings.Duration("overlap"), History: s.settings.Duration("history"),
+	}
+}
+
+// orders is the stream of orders: the changed ones going forward, the confirmed ones of the past. Every filter is named.
+func (s *shop) orders() *window.Feed {
+	all := map[string]string{"order_status": "5", "refund_status": "5", "is_lucky_flag": "0"}
+	return s.feed("orders",
+		s.reader("pdd.order.number.list.increment.get", "order_sn_list", "order_sn", [2]string{"start_updated_at", "end_updated_at"}, s.settings.Duration("window"), []string{"updated_at"}, all),
+		s.reader("pdd.order.list.get", "order_list", "order_sn", [2]string{"start_confirm_at", "end_confirm_at"}, longest, []string{"confirm_time"}, map[string]string{"order_status": "5", "refund_status": "5"}))
+}
+
+func (s *shop) refunds() *window.Feed {
+	return s.feed("refunds", s.reader("pdd.refund.list.increment.get", "refund_list", "id", [2]string{"start_updated_at", "end_updated_at"}, s.settings.Duration("window"), []string{"updated_time", "updated_at"},
+		map[string]string{"after_sales_status": "1", "after_sales_type": "1"}), nil)
+}
+
+// Feeds lists the configured streams.
+func (s *shop) Feeds() []source.Feed {
+	var feeds []source.Feed
+	for _, name := range streamNames() {
+		if !slices.Contains(s.settings.List("streams"), name) {
+			continue
+		}
+		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+		if name == "orders" {
+			f := s.orders()
+			feed.Source, feed.Backfill = f, f
+		} else {
+			feed.Source = s.refunds()
+		}
+		feeds = append(feeds, feed)
+	}
+	return feeds
+}
+
+func (s *shop) profile(name string) []byte {
+	data, err := profiles.ReadFile("profiles/pinduoduo-" + name + ".yaml")
+	if err != nil {
+		return nil // a missing file is refused by the profile's parser
+	}
+	location := s.settings.Text("location_id")
+	if location == "" {
+		location = s.settings.Name
+	}
+	return []byte(strings.ReplaceAll(string(data), "{{location}}", location))
+}
+
+// Check asks one question of every permission, compares the clocks, and tries what the reading depends on.
+func (s *shop) Check(ctx context.Context) []source.Probe {
+	clock := source.Probe{What: "clock"}
+	now, err := s.serverNow(ctx)
+	if clock.Err = err; err != nil {
+		return []source.Probe{clock}
+	}
+	clock.Note = "the platform's clock: " + now.In(china).Format(time.DateTime)
+	if skew := s.now().UTC().Sub(now); skew.Abs() > 5*time.Minute {
+		clock.Err = fault.New(fault.Findings, "clock_skew", "", "", "the platform's clock is %s away from ours; cursors and signatures follow the platform's", skew.Abs().Round(time.Second))
+	}
+	probes := []source.Probe{clock}
+	for _, name := range s.settings.List("streams") {
+		f := s.orders()
+		if name == "refunds" {
+			f = s.refunds()
+		}
+		end := now.Add(-f.Lag)
+		p, err := f.Forward.Ask(ctx, end.Add(-f.Forward.Width), end, 1)
+		probes = append(probes, source.Probe{What: f.Forward.What, Note: fmt.Sprintf("%d records in the last %s", p.Total, f.Forward.Width), Err: err})
+	}
+	days := int(s.settings.Duration("history").Hours() / 24)
+	return append(probes, source.Probe{What: "history", Err: fault.New(fault.Findings, "history_short", "", "", "the platform answers for the last %d days; what is older must come from its export files", days)})
+}
