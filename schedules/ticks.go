@@ -196,3 +196,14 @@ func periodNext(start time.Time, of string) time.Time {
 	}
 	return start.AddDate(1, 0, 0)
 }
+
+// Late tells whether a tick that is looked at now was missed.
+func (j *Job) Late(tick, now time.Time) bool { return now.Sub(j.Start(tick)) > j.dur.startWithin }
+
+// GraceEnd gives when the job stops waiting for others; has is false when it waits for ever.
+func (j *Job) GraceEnd(tick time.Time) (at time.Time, has bool) {
+	return tick.Add(j.dur.grace), j.Grace != ""
+}
+
+// Limit is how long one attempt may take.
+func (j *Job) Limit() time.Duration { return j.dur.timeout }

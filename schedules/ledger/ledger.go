@@ -1,0 +1,300 @@
+// Package ledger remembers which ticks were done, and runs those that are due.
+//
+// Each job has a log in the lake's journal, schedule/<job>. An entry is made by create-if-absent, so of several processes that see
+// the same tick due exactly one claims it, and exactly one accounts for it; a process that dies is taken over when its claim
+// lapses. A claim's time limit is only a hint of whether somebody is alive: a slow worker that was taken over finds its claim gone
+// when it ends, and its result changes nothing. Work is therefore done at least once and accounted for exactly once; jobs are
+// such that doing one twice changes nothing.
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/journal"
+	"github.com/omoflow/omoflow/internal/objstore"
+	"github.com/omoflow/omoflow/schedules"
+)
+
+// Prefix begins the names of the logs; the job's name follows.
+const Prefix = "schedule/"
+
+// Record is the body of an entry of a job's log: what happened, which ticks it accounts for, and the state after it.
+type Record struct {
+	Tick  time.Time `json:"tick,omitzero"`
+	Ended []Ended   `json:"ended,omitempty"`
+	State State     `json:"state"`
+}
+
+// Ledger is the memory of all jobs. It may be used concurrently.
+type Ledger struct {
+	bucket objstore.Bucket
+	worker string
+	now    func() time.Time
+
+	mu     sync.Mutex
+	logs   map[string]*journal.Log
+	known  map[string]position
+	pauses pauses
+}
+
+// Open gives the ledger of a lake's bucket. Worker names this process and must be unique to it; now is the clock.
+func Open(b objstore.Bucket, worker string, now func() time.Time) *Ledger {
+	return &Ledger{bucket: b, worker: worker, now: now, logs: map[string]*journal.Log{}, known: map[string]position{}, pauses: pauses{spans: map[string][]span{}}}
+}
+
+func (l *Ledger) log(job string) *journal.Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.logs[job] == nil {
+		l.logs[job] = journal.Open(l.bucket, Prefix+job, journal.Options{Writer: l.worker, Now: l.now})
+	}
+	return l.logs[job]
+}
+
+// State reads the state of a job; ok is false when the job was never seen.
+func (l *Ledger) State(ctx context.Context, job string) (state State, ok bool, err error) {
+	state, seq, err := l.read(ctx, job)
+	return state, seq > 0, err
+}
+
+// position is how far a job's log was read, and the state there.
+type position struct {
+	seq   int64
+	state State
+}
+
+// read gives the state after a job's last entry, and its number. From where it was read before it asks for the next entry only,
+// which is cheaper than a listing as the log grows.
+func (l *Ledger) read(ctx context.Context, job string) (State, int64, error) {
+	log := l.log(job)
+	l.mu.Lock()
+	at := l.known[job]
+	l.mu.Unlock()
+	if at.seq == 0 {
+		tail, ok, err := log.Tail(ctx)
+		if err != nil || !ok {
+			return State{}, 0, err
+		}
+		return l.learn(job, tail)
+	}
+	for {
+		entry, err := log.Get(ctx, at.seq+1)
+		if errors.Is(err, objstore.ErrNotFound) {
+			return at.state, at.seq, nil
+		}
+		if err != nil {
+			return State{}, 0, err
+		}
+		if at.state, at.seq, err = l.learn(job, entry); err != nil {
+			return State{}, 0, err
+		}
+	}
+}
+
+// learn takes the state out of an entry and remembers it.
+func (l *Ledger) learn(job string, e journal.Entry) (State, int64, error) {
+	var record Record
+	if err := json.Unmarshal(e.Body, &record); err != nil || record.State.Upto.IsZero() {
+		return State{}, 0, fault.Wrap(errors.Join(err, errNoState), fault.Damaged, "ledger_damaged", journal.EntryKey(e.Log, e.Seq), "restore this object from a backup", "the entry cannot be used")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known[job].seq < e.Seq {
+		l.known[job] = position{e.Seq, record.State}
+	}
+	return record.State, e.Seq, nil
+}
+
+var errNoState = errors.New("it holds no state of a job")
+
+// History hands every record of a job to fn, oldest first, with the kind and time of its entry.
+func (l *Ledger) History(ctx context.Context, job string, fn func(kind string, at time.Time, r Record) error) error {
+	return l.log(job).Read(ctx, 1, func(e journal.Entry) error {
+		if e.Kind == journal.KindEpoch {
+			return nil
+		}
+		var r Record
+		if err := json.Unmarshal(e.Body, &r); err != nil {
+			return fault.Wrap(err, fault.Damaged, "ledger_damaged", journal.EntryKey(e.Log, e.Seq), "restore this object from a backup", "the entry holds no state of a job")
+		}
+		return fn(e.Kind, e.At, r)
+	})
+}
+
+// mostTries bounds how often a change is tried anew when others change the same job.
+const mostTries = 20
+
+// change is what update appends: no kind means nothing.
+type change struct {
+	kind   string
+	record Record
+}
+
+// update reads a job's state, lets decide make a change of it and appends that; when another process was faster it decides anew.
+// seen is false when the job has no entry yet.
+func (l *Ledger) update(ctx context.Context, job string, decide func(s State, seen bool) (change, error)) (State, error) {
+	for try := range mostTries {
+		state, seq, err := l.read(ctx, job)
+		if err != nil {
+			return state, err
+		}
+		c, err := decide(state, seq > 0)
+		if err != nil || c.kind == "" {
+			return state, err
+		}
+		log := l.log(job)
+		entry, err := log.Append(ctx, seq+1, c.kind, c.record)
+		if err == nil {
+			_, _, err = l.learn(job, entry)
+			if err == nil && entry.Seq%journal.FoldSize == 0 {
+				err = log.Checkpoint(ctx)
+			}
+			return c.record.State, err
+		}
+		if fault.KindOf(err) != fault.Conflict {
+			return state, err
+		}
+		select {
+		case <-ctx.Done():
+			return state, ctx.Err()
+		case <-time.After(time.Duration(try+1) * 10 * time.Millisecond):
+		}
+	}
+	return State{}, fault.New(fault.Conflict, "ledger_busy", job, "run the command again", "other processes changed the job's ledger %d times in a row", mostTries)
+}
+
+// pauses are what the decision log says of schedules, as far as it was read.
+type pauses struct {
+	read  int64
+	begun bool // all that was there at the start is read: new entries are asked for one by one
+	spans map[string][]span
+}
+
+// KindSchedule is the kind of the entries of the decision log that pause and resume jobs.
+const KindSchedule = "schedule"
+
+// Decision is the body of such an entry.
+type Decision struct {
+	Job    string    `json:"job"`
+	Action string    `json:"action"` // pause or resume
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// paused gives the pauses of a job. The decision log is read on from where it was read before.
+func (l *Ledger) paused(ctx context.Context, job string) ([]span, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := &l.pauses
+	log := journal.Open(l.bucket, "decision", journal.Options{})
+	if !p.begun {
+		if err := log.Read(ctx, p.read+1, p.add); err != nil {
+			return nil, err
+		}
+		p.begun = true
+		return slices.Clone(p.spans[job]), nil
+	}
+	for {
+		entry, err := log.Get(ctx, p.read+1)
+		if errors.Is(err, objstore.ErrNotFound) {
+			return slices.Clone(p.spans[job]), nil
+		}
+		if err == nil {
+			err = p.add(entry)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// add takes one entry of the decision log.
+func (p *pauses) add(e journal.Entry) error {
+	if e.Kind != KindSchedule {
+		p.read = e.Seq
+		return nil
+	}
+	var d Decision
+	if err := json.Unmarshal(e.Body, &d); err != nil {
+		return fault.Wrap(err, fault.Damaged, "decision_damaged", journal.EntryKey(e.Log, e.Seq), "restore this object from a backup", "the entry holds no decision")
+	}
+	p.read = e.Seq
+	spans := p.spans[d.Job]
+	open := len(spans) > 0 && spans[len(spans)-1].to.IsZero()
+	switch {
+	case d.Action == "pause" && !open:
+		p.spans[d.Job] = append(spans, span{from: d.At})
+	case d.Action == "resume" && open:
+		spans[len(spans)-1].to = d.At
+	}
+	return nil
+}
+
+// PausedSince tells whether a job is paused now, and since when.
+func (l *Ledger) PausedSince(ctx context.Context, job string) (since time.Time, paused bool, err error) {
+	spans, err := l.paused(ctx, job)
+	if n := len(spans); n > 0 && spans[n-1].to.IsZero() {
+		return spans[n-1].from, true, err
+	}
+	return since, false, err
+}
+
+// Decide pauses or resumes a job from now on, as an entry of the decision log. changed is false when the job is so already.
+func (l *Ledger) Decide(ctx context.Context, d Decision) (changed bool, err error) {
+	log := journal.Open(l.bucket, "decision", journal.Options{Writer: l.worker, Now: l.now})
+	for range mostTries {
+		_, paused, err := l.PausedSince(ctx, d.Job)
+		if err != nil || paused == (d.Action == "pause") {
+			return false, err
+		}
+		l.mu.Lock()
+		next := l.pauses.read + 1
+		l.mu.Unlock()
+		d.At = l.now().UTC()
+		_, err = log.Append(ctx, next, KindSchedule, d)
+		if err == nil || fault.KindOf(err) != fault.Conflict {
+			return err == nil, err
+		}
+	}
+	return false, fault.New(fault.Conflict, "decision_busy", d.Job, "run the command again", "others wrote decisions %d times in a row", mostTries)
+}
+
+// Again opens a tick once more that has its outcome already, for a person who mended what it failed at. Its window is the tick's own.
+func (l *Ledger) Again(ctx context.Context, j *schedules.Job, tick time.Time) error {
+	if !j.Next(tick.Add(-time.Second)).Equal(tick) {
+		return fault.New(fault.Usage, "no_tick", j.Name, "see `omoflow schedule next "+j.Name+"` for its ticks", "%s is no tick of the job", tick.Format(time.RFC3339))
+	}
+	_, err := l.update(ctx, j.Name, func(s State, seen bool) (change, error) {
+		if !seen || tick.After(s.Upto) {
+			return change{}, fault.New(fault.Usage, "no_tick", j.Name, "it runs by itself when it is due", "%s is still to come", tick.Format(time.RFC3339))
+		}
+		at := 0
+		for ; at < len(s.Open) && s.Open[at].At.Before(tick); at++ {
+		}
+		if at < len(s.Open) && s.Open[at].At.Equal(tick) {
+			return change{}, nil
+		}
+		s.Open = append(s.Open[:at:at], append([]Tick{{At: tick.UTC()}}, s.Open[at:]...)...)
+		return change{"again", Record{Tick: tick, State: s}}, nil
+	})
+	return err
+}
+
+// message shortens an error for the ledger: its first line, bounded.
+func message(err error) string {
+	const longest = 300
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	if runes := []rune(text); len(runes) > longest {
+		text = string(runes[:longest]) + "..."
+	}
+	return fmt.Sprintf("%s: %s", fault.KindOf(err), text)
+}

@@ -1,0 +1,423 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/failpoint"
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/schedules"
+)
+
+// Run is one attempt at a tick. Tick, not the clock, is the time of the data: the window is (From, Tick], whatever the hour.
+type Run struct {
+	Job         *schedules.Job
+	Tick        time.Time
+	From        time.Time // the tick before; zero when there is none
+	Attempt     int       // from 1
+	Provisional bool      // the job's grace ended before what it waits for was done
+}
+
+// Event tells what the runner did.
+type Event struct {
+	Job         string        `json:"job"`
+	Tick        time.Time     `json:"tick,omitzero"`
+	What        string        `json:"what"` // started, done, retry, failed, released, lost, or an outcome without a run
+	Attempt     int           `json:"attempt,omitempty"`
+	Count       int           `json:"count,omitempty"`
+	Provisional bool          `json:"provisional,omitempty"`
+	Why         string        `json:"why,omitempty"`
+	Took        time.Duration `json:"took,omitempty"`
+}
+
+// Runner runs what is due. Do executes an attempt and returns when ctx ends; doing one twice must change nothing.
+type Runner struct {
+	Ledger   *Ledger
+	Jobs     []*schedules.Job
+	Do       func(ctx context.Context, r Run) error
+	Report   func(Event)   // may be nil; called by one goroutine at a time
+	Parallel int           // most attempts at once, default 1
+	Poll     time.Duration // longest time without looking, default 20s, so that a clock that was set is noticed
+	Lease    time.Duration // a worker silent for this long is taken over, default 45s
+
+	mu      sync.Mutex
+	running map[string]*attempt
+	over    []string             // jobs whose attempt ended and that were not looked at since
+	wakes   map[string]time.Time // of the loop only
+	ended   chan struct{}
+	wait    sync.WaitGroup
+}
+
+type attempt struct {
+	tick    time.Time
+	number  int
+	cancel  context.CancelCauseFunc
+	started time.Time
+}
+
+// errLost is why an attempt is stopped whose claim another process or a later tick has.
+var errLost = errors.New("the tick was taken over")
+
+func (r *Runner) setUp() {
+	if r.running == nil {
+		r.running, r.wakes, r.ended = map[string]*attempt{}, map[string]time.Time{}, make(chan struct{}, 1)
+	}
+	r.Parallel = max(1, r.Parallel)
+	if r.Poll <= 0 {
+		r.Poll = 20 * time.Second
+	}
+	if r.Lease <= 0 {
+		r.Lease = 45 * time.Second
+	}
+}
+
+func (r *Runner) report(e Event) {
+	if r.Report != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.Report(e)
+	}
+}
+
+// Due runs everything that is due, and what comes due meanwhile, and returns when nothing is. What waits for a later attempt or for
+// another job is left to the next call.
+func (r *Runner) Due(ctx context.Context) error {
+	r.setUp()
+	defer r.wait.Wait()
+	for {
+		started, _, err := r.pass(ctx)
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		if !started && r.busy() == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.ended:
+		case <-time.After(r.Poll):
+		}
+	}
+}
+
+// Serve runs what is due until ctx ends, then stops what runs and hands it back. A store that does not answer is tried again.
+func (r *Runner) Serve(ctx context.Context) error {
+	r.setUp()
+	defer r.wait.Wait()
+	for ctx.Err() == nil {
+		_, wake, err := r.pass(ctx)
+		pause := r.Poll
+		switch now := r.Ledger.now(); {
+		case err != nil && ctx.Err() == nil:
+			r.report(Event{What: "error", Why: message(err)})
+		case !wake.IsZero() && wake.Sub(now) < pause:
+			pause = max(wake.Sub(now), leastPause)
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.ended:
+		case <-time.After(pause):
+		}
+	}
+	return nil
+}
+
+// leastPause keeps a job that waits for another from being asked without end.
+const leastPause = 500 * time.Millisecond
+
+func (r *Runner) busy() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.running)
+}
+
+// pass looks at every job once. wake is when the next one needs looking at. A job that cannot be looked at does not keep the others.
+func (r *Runner) pass(ctx context.Context) (started bool, wake time.Time, failed error) {
+	r.rouse()
+	for _, j := range r.Jobs {
+		now := r.Ledger.now()
+		at, known := r.wakes[j.Name]
+		if !known || !at.IsZero() && !at.After(now) || at.After(now.Add(400*24*time.Hour)) {
+			began, err := r.look(ctx, j)
+			if ctx.Err() != nil {
+				return started, wake, ctx.Err()
+			}
+			failed = errors.Join(failed, err)
+			started = started || began
+			if at, known = r.wakes[j.Name]; !known {
+				continue // it waits for a free place, or for the store
+			}
+		}
+		if !at.IsZero() && (wake.IsZero() || at.Before(wake)) {
+			wake = at
+		}
+	}
+	return started, wake, failed
+}
+
+// rouse lets the jobs whose attempt ended, and those that wait for them, be looked at again.
+func (r *Runner) rouse() {
+	r.mu.Lock()
+	over := r.over
+	r.over = nil
+	r.mu.Unlock()
+	for _, name := range over {
+		delete(r.wakes, name)
+		for _, j := range r.Jobs {
+			if slices.Contains(j.After, name) {
+				delete(r.wakes, j.Name)
+			}
+		}
+	}
+}
+
+// look brings one job up to date, and starts its next tick when there is a free place.
+func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err error) {
+	r.mu.Lock()
+	mine, free := r.running[j.Name], len(r.running) < r.Parallel
+	r.mu.Unlock()
+	delete(r.wakes, j.Name)
+	if mine == nil && !free {
+		return false, nil // another process may take it; this one does when a place is free
+	}
+	pauses, err := r.Ledger.paused(ctx, j.Name)
+	if err != nil {
+		return false, err
+	}
+	var claimed *Tick
+	var ended []Ended
+	state, err := r.Ledger.update(ctx, j.Name, func(s State, seen bool) (change, error) {
+		now := r.Ledger.now().UTC()
+		claimed, ended = nil, nil
+		if !seen {
+			return change{"begin", Record{State: State{Since: now, Upto: now}}}, nil
+		}
+		before := s
+		s, ended, err = plan(j, s, pauses, now)
+		if err != nil {
+			return change{}, err
+		}
+		kind, record := "", Record{Ended: ended}
+		if len(ended) > 0 || !s.Upto.Equal(before.Upto) || len(s.Open) != len(before.Open) {
+			kind = "plan"
+		}
+		if i, ok := s.head(now); ok && mine == nil && !held(pauses, now) {
+			t := &s.Open[i]
+			ready, err := r.ready(ctx, j, t, now)
+			if err != nil {
+				return change{}, err
+			}
+			if ready {
+				t.Worker, t.Until, t.Attempt, t.NotBefore = r.Ledger.worker, now.Add(r.Lease), t.Attempt+1, time.Time{}
+				kind, record.Tick = "claim", t.At
+				copied := *t
+				claimed = &copied
+			}
+		}
+		record.State = s
+		return change{kind, record}, nil
+	})
+	if err != nil {
+		return false, err
+	}
+	r.settle(j, state, pauses, mine, ended)
+	if claimed != nil {
+		failpoint.Hit("schedule.claimed")
+		r.start(ctx, j, *claimed)
+	}
+	return claimed != nil, nil
+}
+
+// settle tells what was accounted for, stops the attempt that lost its tick and notes when to look again.
+func (r *Runner) settle(j *schedules.Job, s State, pauses []span, mine *attempt, ended []Ended) {
+	for _, e := range ended {
+		r.report(Event{Job: j.Name, Tick: e.To, What: e.Outcome, Count: e.Count, Attempt: e.Attempt, Why: e.Why})
+	}
+	if mine != nil && s.own(mine.tick, mine.number, r.Ledger.worker) < 0 {
+		mine.cancel(errLost)
+	}
+	now := r.Ledger.now()
+	wake := s.wake(j, now)
+	if !wake.After(now) && !wake.IsZero() { // it waits for another job, a pause's end or a free place
+		wake = now.Add(min(r.Poll, 15*time.Second))
+		if held(pauses, now) {
+			wake = now.Add(r.Poll)
+		}
+	}
+	if wake.IsZero() {
+		wake = now.Add(24 * time.Hour)
+	}
+	r.wakes[j.Name] = wake
+}
+
+// ready tells whether everything that the tick waits for is done, or its grace is over.
+func (r *Runner) ready(ctx context.Context, j *schedules.Job, t *Tick, now time.Time) (bool, error) {
+	t.Provisional = false
+	for _, name := range j.After {
+		waiting, err := r.waitsFor(ctx, name, t.At)
+		if err != nil {
+			return false, err
+		}
+		if !waiting {
+			continue
+		}
+		if grace, has := j.GraceEnd(t.At); has && !now.Before(grace) {
+			t.Provisional = true
+			continue
+		}
+		return false, nil
+	}
+	return true, nil
+}
+
+// waitsFor tells whether the last tick of a job at or before an instant, or any later one, is still to be done.
+func (r *Runner) waitsFor(ctx context.Context, name string, at time.Time) (bool, error) {
+	for _, other := range r.Jobs {
+		if other.Name != name {
+			continue
+		}
+		last := other.Last(at)
+		s, seen, err := r.Ledger.State(ctx, name)
+		if err != nil || last.IsZero() {
+			return false, err
+		}
+		return !seen || last.After(s.Since) && s.LastDone.Before(last), nil
+	}
+	return false, fault.New(fault.Internal, "unknown_job", name, "", "a job waits for one that is not there")
+}
+
+// start runs a claimed tick beside the loop.
+func (r *Runner) start(ctx context.Context, j *schedules.Job, t Tick) {
+	running, cancel := context.WithCancelCause(ctx)
+	a := &attempt{tick: t.At, number: t.Attempt, cancel: cancel, started: r.Ledger.now()}
+	r.mu.Lock()
+	r.running[j.Name] = a
+	r.mu.Unlock()
+	r.report(Event{Job: j.Name, Tick: t.At, What: "started", Attempt: t.Attempt, Provisional: t.Provisional})
+	r.wait.Go(func() {
+		defer cancel(nil)
+		beating, stopBeating := context.WithCancel(running)
+		var beats sync.WaitGroup
+		beats.Go(func() { r.beat(beating, j, a) })
+		limited, stop := context.WithTimeout(running, j.Limit())
+		err := r.attempt(limited, Run{Job: j, Tick: t.At, From: j.Last(t.At.Add(-time.Second)), Attempt: t.Attempt, Provisional: t.Provisional})
+		if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && running.Err() == nil {
+			err = fault.Wrap(err, fault.Exhausted, "timeout", j.Name, "raise the job's timeout", fmt.Sprintf("the attempt took longer than %s", j.Limit()))
+		}
+		stop()
+		stopBeating()
+		beats.Wait()
+		event := r.finish(running, j, t, err)
+		event.Took = r.Ledger.now().Sub(a.started)
+		r.report(event)
+		r.mu.Lock()
+		delete(r.running, j.Name)
+		r.over = append(r.over, j.Name)
+		r.mu.Unlock()
+		select {
+		case r.ended <- struct{}{}:
+		default: // the loop knows already that something ended
+		}
+	})
+}
+
+// attempt calls Do and makes an error of a panic: one bad job must not end the scheduler.
+func (r *Runner) attempt(ctx context.Context, run Run) (err error) {
+	defer func() {
+		if fell := recover(); fell != nil {
+			err = fault.New(fault.Internal, "panic", run.Job.Name, "report this as a defect", "the job fell over: %v", fell)
+		}
+	}()
+	return r.Do(ctx, run)
+}
+
+// beat keeps the claim alive, and stops the attempt when it is gone.
+func (r *Runner) beat(ctx context.Context, j *schedules.Job, a *attempt) {
+	ticker := time.NewTicker(r.Lease / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
+			i := s.own(a.tick, a.number, r.Ledger.worker)
+			if i < 0 {
+				return change{}, errLost
+			}
+			s.Open[i].Until = r.Ledger.now().UTC().Add(r.Lease)
+			return change{"beat", Record{Tick: a.tick, State: s}}, nil
+		})
+		if errors.Is(err, errLost) {
+			a.cancel(errLost)
+			return
+		} // any other error: the store may answer the next beat
+	}
+}
+
+// finishWithin bounds how long a stopping process tries to hand its work back.
+const finishWithin = 15 * time.Second
+
+// finish writes down how an attempt ended. An attempt whose claim is gone leaves no trace.
+func (r *Runner) finish(running context.Context, j *schedules.Job, t Tick, failed error) Event {
+	event := Event{Job: j.Name, Tick: t.At, Attempt: t.Attempt, Provisional: t.Provisional}
+	stopped := running.Err() != nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(running), finishWithin)
+	defer cancel()
+	failpoint.Hit("schedule.ended")
+	_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
+		i := s.own(t.At, t.Attempt, r.Ledger.worker)
+		if i < 0 {
+			return change{}, errLost
+		}
+		open := &s.Open[i]
+		record := Record{Tick: t.At}
+		switch retry := !isFinal(failed) && t.Attempt-t.Lost <= j.Retries.Max; {
+		case failed == nil:
+			event.What = Done
+			open.Why = ""
+			if t.At.After(s.LastDone) {
+				s.LastDone = t.At
+			}
+		case stopped: // handed back: the attempt does not count
+			event.What = "released"
+			open.Worker, open.Until, open.Attempt = "", time.Time{}, open.Attempt-1
+		case retry:
+			event.What = "retry"
+			open.Worker, open.Until, open.Why = "", time.Time{}, message(failed)
+			open.NotBefore = r.Ledger.now().UTC().Add(j.Pause(t.At, t.Attempt))
+		default:
+			event.What = Failed
+			open.Why = message(failed)
+		}
+		event.Why = open.Why
+		if event.What == Done || event.What == Failed {
+			record.Ended = []Ended{end(*open, event.What)}
+			s.Last = &record.Ended[0]
+			s.Open = append(s.Open[:i:i], s.Open[i+1:]...)
+		}
+		record.State = s
+		return change{event.What, record}, nil
+	})
+	switch {
+	case errors.Is(err, errLost):
+		event.What, event.Why = "lost", errLost.Error()
+	case err != nil: // the claim lapses, and the tick is run again
+		event.What, event.Why = "lost", message(err)
+	}
+	return event
+}
+
+// isFinal tells whether another attempt would fail the same way.
+func isFinal(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Usage, fault.Denied, fault.Damaged:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,415 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/objstore"
+	"github.com/omoflow/omoflow/internal/objstore/mem"
+	"github.com/omoflow/omoflow/schedules"
+)
+
+var zones = []string{"Asia/Shanghai", "America/New_York", "Europe/London", "Australia/Lord_Howe"}
+
+// simulated are the jobs of every zone. The oracle of each says, from the wall clock alone, whether a tick is at an instant.
+var simulated = []struct {
+	yaml   string
+	oracle func(wall, before time.Time) bool // what the wall shows now and what it showed a quarter of an hour ago
+}{
+	{`name: all, cron: "45 1 * * *", catch_up: all, retries: {max: 3}`, daily(105)},
+	{`name: gap, cron: "15 2 * * *", catch_up: all, cap: 3, jitter: 30m, retries: {max: 1}`, daily(135)},
+	{`name: latest, cron: "30 1 * * *", timeout: 2h, retries: {max: 2, backoff: 10m}`, daily(90)},
+	{`name: none, cron: "0 12 * * *", catch_up: none, start_within: 1h`, daily(720)},
+	{`name: skip, cron: "0 */6 * * *", overlap: skip, timeout: 9h`, daily(0, 360, 720, 1080)},
+	{`name: replace, cron: "0 */8 * * *", overlap: replace, catch_up: all, timeout: 20h`, daily(0, 480, 960)},
+	{`name: hourly, cron: "30 * * * *", overlap: skip`, func(wall, _ time.Time) bool { return wall.Minute() == 30 }},
+	{`name: after, cron: "0 6 * * *", catch_up: all, after: [all, latest]`, daily(360)},
+	{`name: grace, cron: "0 3 * * *", catch_up: all, after: [gap, skip], grace: 2h`, daily(180)},
+	{`name: working, cron: "0 9 * * *", calendar: CN, days: working, catch_up: all`, func(wall, before time.Time) bool {
+		return daily(540)(wall, before) && !slices.Contains([]time.Weekday{0, 6}, wall.Weekday()) // years that the calendar does not know
+	}},
+}
+
+// daily tells whether the wall first shows one of the minutes of its day, or leaves it out.
+func daily(minutes ...int) func(wall, before time.Time) bool {
+	return func(wall, before time.Time) bool {
+		for _, m := range minutes {
+			due := time.Date(wall.Year(), wall.Month(), wall.Day(), 0, m, 0, 0, time.UTC)
+			if !wall.Before(due) && before.Before(due) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// mortal is the store as a process sees it: after a number of calls the process is dead, in the midst of one.
+type mortal struct {
+	objstore.Bucket
+	left atomic.Int64 // calls until it dies; negative for never
+	die  func()
+}
+
+var errDead = errors.New("the process is dead")
+
+// call counts one; done tells whether the last call takes effect although nobody hears of it.
+func (m *mortal) call(ctx context.Context, odd bool) (alive, done bool) {
+	switch left := m.left.Load(); {
+	case left < 0:
+		return ctx.Err() == nil, true
+	case left == 0:
+		return false, false
+	case m.left.Add(-1) == 0:
+		m.die()
+		return false, odd
+	}
+	return true, true
+}
+
+func (m *mortal) PutIfAbsent(ctx context.Context, key string, body objstore.Body, opt objstore.PutOptions) (objstore.Info, error) {
+	alive, done := m.call(ctx, strings.HasSuffix(key, "1.json") || strings.HasSuffix(key, "4.json"))
+	if !done {
+		return objstore.Info{}, errDead
+	}
+	info, err := m.Bucket.PutIfAbsent(ctx, key, body, opt)
+	if !alive {
+		return objstore.Info{}, errDead
+	}
+	return info, err
+}
+
+func (m *mortal) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if alive, _ := m.call(ctx, false); !alive {
+		return nil, errDead
+	}
+	return m.Bucket.Get(ctx, key, offset, length)
+}
+
+// process is one simulated scheduler.
+type process struct {
+	store  *mortal
+	cancel context.CancelFunc
+	ended  chan struct{}
+	offset atomic.Int64 // how wrong its clock is
+}
+
+type simulation struct {
+	t      *testing.T
+	zone   string
+	seed   uint64
+	random *rand.Rand
+	store  objstore.Bucket
+	jobs   []*schedules.Job
+	begun  time.Time
+
+	mu                                   sync.Mutex
+	effects                              map[string]map[time.Time]int // job -> tick -> attempts that had their effect
+	called                               map[string]map[time.Time]bool
+	processes                            []*process
+	kills, stops, jumps, outages, paused int
+	next                                 int
+}
+
+func (s *simulation) fail(format string, args ...any) {
+	s.t.Helper()
+	s.t.Fatalf("%s, OMOFLOW_SEED=%d: %s", s.zone, s.seed, fmt.Sprintf(format, args...))
+}
+
+// draw makes a choice that depends on the attempt only, so that it does not matter who runs it.
+func draw(parts ...any) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, parts...)
+	return rand.New(rand.NewPCG(h.Sum64(), 1)).Uint64()
+}
+
+// do is the work: it takes its time, fails now and then, and has its effect when it ends well.
+func (s *simulation) do(p *process) func(ctx context.Context, r Run) error {
+	return func(ctx context.Context, r Run) error {
+		s.mu.Lock()
+		s.called[r.Job.Name][r.Tick] = true
+		s.mu.Unlock()
+		if !r.From.Equal(r.Job.Last(r.Tick.Add(-time.Nanosecond))) || !r.Job.Next(r.From).Equal(r.Tick) {
+			s.t.Errorf("%s seed %d: %s runs tick %s with the window from %s", s.zone, s.seed, r.Job.Name, r.Tick, r.From)
+		}
+		fate := draw(s.seed, r.Job.Name, r.Tick, r.Attempt)
+		took := time.Duration(fate%600) * time.Second
+		if fate%17 == 0 {
+			took = time.Duration(fate%11) * time.Hour
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(took):
+		}
+		if fate>>32%5 == 0 {
+			return fault.New(fault.Unavailable, "simulated", r.Job.Name, "", "the source does not answer")
+		}
+		s.mu.Lock()
+		s.effects[r.Job.Name][r.Tick]++
+		s.mu.Unlock()
+		return nil
+	}
+}
+
+func (s *simulation) start() *process {
+	s.next++
+	p := &process{ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.store = &mortal{Bucket: s.store, die: cancel}
+	p.store.left.Store(-1)
+	now := func() time.Time { return time.Now().Add(time.Duration(p.offset.Load())) }
+	runner := &Runner{
+		Ledger: Open(p.store, fmt.Sprintf("worker-%d", s.next), now), Jobs: s.jobs, Do: s.do(p), Parallel: 1 + s.next%4, Poll: 10 * time.Minute, Lease: 30 * time.Minute,
+	}
+	go func() {
+		defer close(p.ended)
+		if err := runner.Serve(ctx); err != nil {
+			s.t.Errorf("serve: %v", err)
+		}
+	}()
+	return p
+}
+
+// disturb does something to the processes.
+func (s *simulation) disturb() {
+	i := s.random.IntN(len(s.processes))
+	p := s.processes[i]
+	switch s.random.IntN(8) {
+	case 0, 1, 2: // killed, a few calls to the store from now
+		s.kills++
+		p.store.left.Store(1 + s.random.Int64N(12))
+		select {
+		case <-p.ended:
+		case <-time.After(7 * 24 * time.Hour):
+			p.cancel()
+			<-p.ended
+		}
+		s.processes[i] = s.start()
+	case 3:
+		s.stops++
+		p.cancel()
+		<-p.ended
+		s.processes[i] = s.start()
+	case 4: // everything is off for days
+		s.outages++
+		for _, p := range s.processes {
+			p.cancel()
+			<-p.ended
+		}
+		time.Sleep(time.Duration(s.random.Int64N(int64(5 * 24 * time.Hour))))
+		for i := range s.processes {
+			s.processes[i] = s.start()
+		}
+	case 5, 6:
+		s.jumps++
+		p.offset.Store(s.random.Int64N(int64(2*time.Hour)) - int64(time.Hour))
+	case 7:
+		job := s.jobs[s.random.IntN(len(s.jobs))].Name
+		s.paused++
+		hand := Open(s.store, "hand", time.Now)
+		for _, action := range []string{"pause", "resume"} {
+			if changed, err := hand.Decide(context.Background(), Decision{Job: job, Action: action}); err != nil || !changed {
+				s.fail("%s of %s: %v, %v", action, job, changed, err)
+			}
+			time.Sleep(time.Duration(s.random.Int64N(int64(3 * 24 * time.Hour))))
+		}
+	}
+}
+
+func simulate(t *testing.T, zone string, seed uint64, days int, sum *totals) {
+	s := &simulation{
+		t: t, zone: zone, seed: seed, random: rand.New(rand.NewPCG(seed, 11)), store: mem.New(),
+		effects: map[string]map[time.Time]int{}, called: map[string]map[time.Time]bool{},
+	}
+	text := "version: 1\ndefaults: false\nzone: " + zone + "\njobs:\n"
+	for _, job := range simulated {
+		text += "  - {do: run, " + job.yaml + "}\n"
+	}
+	var err error
+	if s.jobs, err = schedules.Load("s.yaml", []byte(text), schedules.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range s.jobs {
+		s.effects[j.Name], s.called[j.Name] = map[time.Time]int{}, map[time.Time]bool{}
+	}
+	time.Sleep(time.Duration(s.random.Int64N(int64(300 * 24 * time.Hour)))) // begin anywhere in the year
+	s.begun = time.Now()
+	until := s.begun.Add(time.Duration(days) * 24 * time.Hour)
+	s.processes = []*process{s.start(), s.start()}
+	for time.Now().Before(until) {
+		time.Sleep(time.Duration(s.random.Int64N(int64(40 * time.Hour))))
+		s.disturb()
+	}
+	for _, p := range s.processes { // a quiet end with right clocks, so that what is open is done
+		p.cancel()
+		<-p.ended
+	}
+	last := s.start()
+	time.Sleep(4 * 24 * time.Hour)
+	last.cancel()
+	<-last.ended
+	for i, j := range s.jobs {
+		s.judge(j, simulated[i].oracle, sum)
+	}
+	sum.jobDays += int(time.Since(s.begun).Hours()/24) * len(s.jobs)
+	sum.kills, sum.stops, sum.jumps, sum.outages, sum.pauses = sum.kills+s.kills, sum.stops+s.stops, sum.jumps+s.jumps, sum.outages+s.outages, sum.pauses+s.paused
+}
+
+type totals struct {
+	jobDays, ticks, kills, stops, jumps, outages, pauses int
+	outcomes                                             map[string]int
+}
+
+// judge compares a job's ledger with what the wall clock says was due, and with what was really done.
+func (s *simulation) judge(j *schedules.Job, oracle func(wall, before time.Time) bool, sum *totals) {
+	l := Open(s.store, "judge", time.Now)
+	state, seen, err := l.State(context.Background(), j.Name)
+	if err != nil || !seen {
+		s.fail("%s: no state, %v", j.Name, err)
+	}
+	pauses, err := l.paused(context.Background(), j.Name)
+	if err != nil {
+		s.fail("%v", err)
+	}
+	outcome := map[time.Time]Ended{}
+	ticks := s.due(j, oracle, state)
+	err = l.History(context.Background(), j.Name, func(_ string, _ time.Time, r Record) error {
+		for _, e := range r.Ended {
+			n := 0
+			for _, tick := range ticks {
+				if tick.Before(e.From) || tick.After(e.To) {
+					continue
+				}
+				if other, twice := outcome[tick]; twice {
+					s.fail("%s: tick %s is %s and %s", j.Name, tick, other.Outcome, e.Outcome)
+				}
+				outcome[tick] = e
+				n++
+			}
+			if n != e.Count {
+				s.fail("%s: %s accounts for %d ticks from %s to %s, the wall clock has %d", j.Name, e.Outcome, e.Count, e.From, e.To, n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.fail("%v", err)
+	}
+	for _, t := range state.Open {
+		if _, twice := outcome[t.At]; twice || t.Worker != "" {
+			s.fail("%s: tick %s is open and ended, or still held: %+v", j.Name, t.At, t)
+		}
+		outcome[t.At] = Ended{Outcome: "open"}
+	}
+	for _, tick := range ticks {
+		e, ok := outcome[tick]
+		if !ok {
+			s.fail("%s: tick %s is not accounted for", j.Name, tick)
+		}
+		s.lawful(j, tick, e, held(pauses, tick))
+		sum.outcomes[e.Outcome]++
+		sum.ticks++
+	}
+	for tick := range s.called[j.Name] {
+		if _, ok := outcome[tick]; !ok {
+			s.fail("%s ran at %s, which is no tick", j.Name, tick)
+		}
+	}
+}
+
+// due lists the ticks after the job was first seen, up to where its ledger is, from the wall clock.
+func (s *simulation) due(j *schedules.Job, oracle func(wall, before time.Time) bool, state State) (ticks []time.Time) {
+	loc, err := time.LoadLocation(s.zone)
+	if err != nil {
+		s.fail("%v", err)
+	}
+	wall := func(at time.Time) time.Time {
+		_, offset := at.In(loc).Zone()
+		return at.Add(time.Duration(offset) * time.Second).UTC()
+	}
+	const step = 15 * time.Minute
+	for at := state.Since.Truncate(step).Add(step).UTC(); !at.After(state.Upto); at = at.Add(step) {
+		if oracle(wall(at), wall(at.Add(-step))) {
+			ticks = append(ticks, at)
+		}
+	}
+	behind := time.Since(state.Upto)
+	if n := len(ticks); n == 0 || !ticks[n-1].Equal(state.Upto) || behind > 4*24*time.Hour {
+		s.fail("%s: the ledger is at %s, %d ticks", j.Name, state.Upto, n)
+	}
+	return ticks
+}
+
+// lawful holds an outcome against the job's policies.
+func (s *simulation) lawful(j *schedules.Job, tick time.Time, e Ended, paused bool) {
+	effects, called := s.effects[j.Name][tick], s.called[j.Name][tick]
+	var ok bool
+	switch e.Outcome {
+	case Done:
+		ok = effects > 0 && !paused
+	case Failed:
+		ok = called && (e.Attempt > j.Retries.Max || strings.Contains(e.Why, "lost")) && !paused
+	case Skipped:
+		ok = j.Overlap == schedules.Skip && !called
+	case Replaced:
+		ok = j.Overlap == schedules.Replace
+	case Missed:
+		ok = !called && (j.CatchUp != schedules.All || j.Cap < 100)
+	case Paused:
+		ok = paused && !called
+	case "open": // only what waits for another job, or is new, may be left after four quiet days
+		ok = len(j.After) > 0 && j.Grace == "" || time.Since(tick) < 48*time.Hour
+	}
+	if !ok || e.Provisional && j.Grace == "" {
+		s.fail("%s: tick %s is %+v with %d effects, called %v, in a pause %v", j.Name, tick, e, effects, called, paused)
+	}
+}
+
+// TestProofSchedules runs two schedulers over months of simulated days in zones with and without clock changes; they are killed, stopped,
+// switched off for days, their clocks are set wrong, and jobs are paused. Every tick that the wall clock has is then accounted for once.
+func TestProofSchedules(t *testing.T) {
+	seeds, days := []uint64{1}, 20
+	switch os.Getenv("OMOFLOW_PROOF") {
+	case "pr":
+		seeds = []uint64{1, 2, 3}
+	case "long":
+		n, _ := strconv.ParseUint(os.Getenv("OMOFLOW_PROOF_SEEDS"), 10, 32) // 0 when it is not set
+		seeds = nil
+		for k := range max(20, n) {
+			seeds = append(seeds, k+1)
+		}
+	}
+	if k, err := strconv.ParseUint(os.Getenv("OMOFLOW_SEED"), 10, 64); err == nil {
+		seeds = []uint64{k}
+	}
+	sum := totals{outcomes: map[string]int{}}
+	for _, seed := range seeds {
+		for _, zone := range zones {
+			synctest.Test(t, func(t *testing.T) { simulate(t, zone, seed, days, &sum) })
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	if sum.jobDays < 10_000*len(seeds) && days >= 260 {
+		t.Errorf("only %d job-days were simulated", sum.jobDays)
+	}
+	o := sum.outcomes
+	fmt.Printf("proof: R11 a schedule fires once per logical period: %d job-days in %d zones, %d ticks = %d done + %d failed + %d missed + %d skipped + %d replaced + %d paused + %d waiting; %d kills, %d stops, %d outages, %d clock jumps, %d pauses\n",
+		sum.jobDays, len(zones), sum.ticks, o[Done], o[Failed], o[Missed], o[Skipped], o[Replaced], o[Paused], o["open"], sum.kills, sum.stops, sum.outages, sum.jumps, sum.pauses)
+}
