@@ -224,7 +224,7 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 	if err != nil {
 		return false, err
 	}
-	r.settle(j, state, pauses, mine, ended)
+	r.settle(j, state, mine, ended)
 	if claimed != nil {
 		failpoint.Hit("schedule.claimed")
 		r.start(ctx, j, *claimed)
@@ -233,7 +233,7 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 }
 
 // settle tells what was accounted for, stops the attempt that lost its tick and notes when to look again.
-func (r *Runner) settle(j *schedules.Job, s State, pauses []span, mine *attempt, ended []Ended) {
+func (r *Runner) settle(j *schedules.Job, s State, mine *attempt, ended []Ended) {
 	for _, e := range ended {
 		r.report(Event{Job: j.Name, Tick: e.To, What: e.Outcome, Count: e.Count, Attempt: e.Attempt, Why: e.Why})
 	}
@@ -243,10 +243,7 @@ func (r *Runner) settle(j *schedules.Job, s State, pauses []span, mine *attempt,
 	now := r.Ledger.now()
 	wake := s.wake(j, now)
 	if !wake.After(now) && !wake.IsZero() { // it waits for another job, a pause's end or a free place
-		wake = now.Add(min(r.Poll, 15*time.Second))
-		if held(pauses, now) {
-			wake = now.Add(r.Poll)
-		}
+		wake = now.Add(r.Poll)
 	}
 	if wake.IsZero() {
 		wake = now.Add(24 * time.Hour)
