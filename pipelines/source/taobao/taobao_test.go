@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -155,4 +157,12 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceWithoutDetails(t *testing.T) {
 	sourcetest.RunAPI(t, func(t *testing.T) *sourcetest.Platform { return platform(t, map[string]any{"details": false}) })
+}
+
+// watch looks at every form in front of another hook.
+func watch(before func(http.ResponseWriter, string, url.Values) bool, look func(url.Values)) func(http.ResponseWriter, string, url.Values) bool {
+	return func(w http.ResponseWriter, method string, form url.Values) bool {
+		look(form)
+		return before(w, method, form)
+	}
 }
