@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -305,7 +306,22 @@ func (s *service) pulls(ctx context.Context) {
 		case <-ticker.C:
 			names = s.pulled
 		case name := <-s.hinted:
-			names = []string{name}
+			names = s.hints(name)
+		}
+	}
+}
+
+// hints gives every source that asked to be pulled, once.
+func (s *service) hints(first string) []string {
+	names := []string{first}
+	for {
+		select {
+		case name := <-s.hinted:
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		default:
+			return names
 		}
 	}
 }

@@ -34,6 +34,9 @@ func (s *shop) Check(ctx context.Context) []source.Probe {
 	if asked["orders"] {
 		probes = append(probes, s.checkCursor(ctx), s.checkStatuses(ctx))
 	}
+	if s.settings.Text("webhook_secret") != "" {
+		probes = append(probes, s.checkHooks(ctx))
+	}
 	return probes
 }
 

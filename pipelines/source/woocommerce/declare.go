@@ -67,7 +67,8 @@ its lines. Unknown statuses wait in quarantine. The bytes of every answer that h
 
 Webhooks only make this younger. An event is answered when it is committed; one that comes twice, late or out of order changes
 nothing newer. WooCommerce dates changes by whole seconds: of two events of one second the one that arrives last stands until the
-next comparison. An order that is put in the trash is gone until the comparison shows it as cancelled. Refunds come by the pull.`,
+next comparison. An order that is put in the trash is gone until the comparison shows it as cancelled. An order event
+that shows refunds has them pulled at once. ` + "`omoflow check`" + ` names hooks that the shop has switched off.`,
 		},
 	}
 }

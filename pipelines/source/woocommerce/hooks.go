@@ -1,10 +1,12 @@
 package woocommerce
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -21,6 +23,7 @@ type hooked struct {
 	ID       json.Number `json:"id"`
 	Modified *string     `json:"date_modified_gmt"`
 	Managed  any         `json:"manage_stock"`
+	Refunds  []any       `json:"refunds"`
 }
 
 // Arrivals gives the record that an event carries to the stream that pulls it, and of a product also its stock. What is
@@ -67,5 +70,43 @@ func (s *shop) Arrivals(e webhook.Event) ([]webhook.Arrival, error) {
 		}
 		arrivals = append(arrivals, webhook.Arrival{Stream: stream, Delivery: source.Page(name, body, e.Received, nil, captures)})
 	}
+	if resource == "order" && len(one.Refunds) > 0 && slices.Contains(wanted, "refunds") {
+		// The order only counts its refunds: their lines must be asked for.
+		arrivals = append(arrivals, webhook.Arrival{Stream: "refunds"})
+	}
 	return arrivals, nil
+}
+
+// checkHooks asks the shop for the state of its webhooks: it switches off, without a word, what failed five times.
+func (s *shop) checkHooks(ctx context.Context) source.Probe {
+	probe := source.Probe{What: "webhooks"}
+	a, err := s.list(ctx, "webhooks", url.Values{"per_page": {"100"}})
+	if err != nil {
+		probe.Err = err
+		return probe
+	}
+	var active, off []string
+	for _, row := range a.rows {
+		var one struct {
+			Topic  string `json:"topic"`
+			Status string `json:"status"`
+			URL    string `json:"delivery_url"`
+		}
+		if json.Unmarshal(row, &one) != nil || !strings.HasSuffix(one.URL, "/hooks/"+s.settings.Name) {
+			continue
+		}
+		if one.Status == "active" {
+			active = append(active, one.Topic)
+		} else {
+			off = append(off, one.Topic+" ("+one.Status+")")
+		}
+	}
+	probe.Note = fmt.Sprintf("%d active", len(active))
+	switch {
+	case len(off) > 0:
+		probe.Err = fault.New(fault.Findings, "webhook_off", "", "", "the shop sends no %s any more: activate it under WooCommerce > Settings > Advanced > Webhooks", strings.Join(off, ", "))
+	case len(active) == 0:
+		probe.Err = fault.New(fault.Findings, "no_webhook", "", "", "webhook_secret is set, but no webhook of the shop has an address that ends in /hooks/%s", s.settings.Name)
+	}
+	return probe
 }

@@ -40,7 +40,7 @@ type Shop struct {
 	Before func(w http.ResponseWriter, r *http.Request) bool
 
 	mutex sync.Mutex
-	lists map[string][]*Record // orders, refunds, products, variations, customers
+	lists map[string][]*Record // orders, refunds, products, variations, customers, webhooks
 	calls int
 }
 
@@ -204,7 +204,7 @@ func (s *Shop) route(w http.ResponseWriter, parts []string, q url.Values) {
 }
 
 func (s *Shop) known(list string) bool {
-	return slices.Contains([]string{"orders", "refunds", "products", "variations", "customers"}, list)
+	return slices.Contains([]string{"orders", "refunds", "products", "variations", "customers", "webhooks"}, list)
 }
 
 func (s *Shop) find(list string, id int64) (*Record, bool) {
