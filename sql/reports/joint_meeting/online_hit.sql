@@ -5,7 +5,7 @@ kind: partition
 grain: [period_type, period_start, rank]
 partition: month(period_end)
 inputs:
-  sales.order_line: window(1)
+  int_online_hit: same
   inventory.position: all
 columns:
   period_type: {type: VARCHAR, about: "week or month"}
@@ -24,80 +24,11 @@ columns:
   available_qty: {type: "DECIMAL(38,3)", about: "units available at all locations"}
 checks: [unique_grain]
 */
-WITH order_line AS (
-    SELECT * FROM {{ref "sales.order_line"}}
+WITH ranked AS (
+    SELECT * FROM {{ref "int_online_hit"}}
 ),
 position AS (
     SELECT * FROM {{ref "inventory.position"}}
-),
-daily AS (
-    SELECT
-        business_date,
-        sku,
-        min(product_name) AS product_name,
-        min(category) AS category,
-        CAST(coalesce(sum(unit_qty) FILTER (WHERE channel = 'online'), 0) AS DECIMAL(38,3)) AS online_unit_qty,
-        CAST(coalesce(sum(home_net_amount) FILTER (WHERE channel = 'online'), 0) AS DECIMAL(38,4)) AS online_net_amount,
-        CAST(coalesce(sum(unit_qty) FILTER (WHERE channel <> 'online'), 0) AS DECIMAL(38,3)) AS store_unit_qty
-    FROM order_line
-    WHERE is_sale
-      AND sku IS NOT NULL
-      AND coalesce(line_kind, 'product') = 'product'
-    GROUP BY business_date, sku
-),
-dated AS (
-    SELECT
-        'week' AS period_type,
-        {{trunc_date "week" "business_date"}} AS period_start,
-        {{add_days (trunc_date "week" "business_date") "6"}} AS period_end,
-        sku,
-        product_name,
-        category,
-        online_unit_qty,
-        online_net_amount,
-        store_unit_qty
-    FROM daily
-    UNION ALL
-    SELECT
-        'month' AS period_type,
-        {{trunc_date "month" "business_date"}} AS period_start,
-        {{month_end "business_date"}} AS period_end,
-        sku,
-        product_name,
-        category,
-        online_unit_qty,
-        online_net_amount,
-        store_unit_qty
-    FROM daily
-),
-summed AS (
-    SELECT
-        period_type,
-        period_start,
-        period_end,
-        sku,
-        min(product_name) AS product_name,
-        min(category) AS category,
-        sum(online_unit_qty) AS online_unit_qty,
-        sum(online_net_amount) AS online_net_amount,
-        sum(store_unit_qty) AS store_unit_qty
-    FROM dated
-    GROUP BY period_type, period_start, period_end, sku
-    HAVING sum(online_unit_qty) > 0
-),
-ranked AS (
-    SELECT
-        period_type,
-        period_start,
-        period_end,
-        ROW_NUMBER() OVER (PARTITION BY period_type, period_start, period_end ORDER BY online_unit_qty DESC NULLS LAST, online_net_amount DESC NULLS LAST, sku NULLS LAST) AS rank,
-        sku,
-        product_name,
-        category,
-        online_unit_qty,
-        online_net_amount,
-        store_unit_qty
-    FROM summed
 ),
 stocked AS (
     SELECT
@@ -118,16 +49,15 @@ final AS (
         ranked.product_name,
         ranked.category,
         '{{config "home_currency"}}' AS currency_code,
-        CAST(ranked.online_unit_qty AS DECIMAL(38,3)) AS online_unit_qty,
-        CAST(ranked.online_net_amount AS DECIMAL(38,4)) AS online_net_amount,
-        CAST(ranked.store_unit_qty AS DECIMAL(38,3)) AS store_unit_qty,
+        ranked.online_unit_qty,
+        ranked.online_net_amount,
+        ranked.store_unit_qty,
         coalesce(stocked.stocked_location_qty, 0) AS stocked_location_qty,
         coalesce(stocked.available_location_qty, 0) AS available_location_qty,
         CAST(coalesce(stocked.available_qty, 0) AS DECIMAL(38,3)) AS available_qty
     FROM ranked
     LEFT JOIN stocked
         ON stocked.sku = ranked.sku
-    WHERE ranked.rank <= 30
 )
 SELECT
     period_type,
