@@ -1,0 +1,115 @@
+package shopify
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+)
+
+// currentVersion is the API version that the queries were written for.
+const currentVersion = "2026-04"
+
+func streamNames() []string {
+	return []string{"orders", "refunds", "returns", "customers", "products", "stock", "locations"}
+}
+
+func declaration() source.Declaration {
+	return source.Declaration{
+		Name:  Name,
+		About: "a Shopify shop with its tills, read over the GraphQL Admin API",
+		Fields: append(httpapi.Fields(),
+			source.Field{Name: "access_token", Type: "secret", Secret: true, Help: "Admin API token of a custom app, by reference: env:SHOPIFY_TOKEN"},
+			source.Field{Name: "client_id", Type: "secret", Secret: true, Help: "client id of an app of the developer dashboard, by reference; instead of access_token"},
+			source.Field{Name: "client_secret", Type: "secret", Secret: true, Help: "its secret, by reference: tokens are fetched and renewed with it"},
+			source.Field{Name: "api_version", Type: "text", Default: currentVersion, Help: "version of the Admin API, a quarter; `omoflow check` warns before it ends"},
+			source.Field{Name: "streams", Type: "list", Default: strings.Join(streamNames(), ", "), Help: "what to read"},
+			source.Field{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
+			source.Field{Name: "location_id", Type: "text", Help: "location of online orders; default: the name of the source"},
+			source.Field{Name: "locations", Type: "map", Help: "Shopify's location numbers and the ids they have elsewhere, as {487838322: S01}"},
+			source.Field{Name: "pos_orders", Type: "text", Default: "count", Help: "count: this source owns the orders of Shopify's tills; leave: another source delivers those receipts, here they are left out"},
+			source.Field{Name: "staff", Type: "bool", Default: "false", Help: "true: read who sold (needs the scope read_users)"},
+			source.Field{Name: "page_size", Type: "number", Default: "50", Help: "records per page, 1 to 250; a page that costs too much says so"},
+			source.Field{Name: "overlap", Type: "duration", Default: "5m", Help: "how much of what was read is read again, at least 1m: an order is marked before its refund exists"},
+			source.Field{Name: "lag", Type: "duration", Default: "10s", Help: "how long before the shop's now a reading ends"},
+			source.Field{Name: "reconcile_every", Type: "duration", Default: "24h", Help: "how often ids are compared with the shop's lists"},
+			source.Field{Name: "stock_every", Type: "duration", Default: "4h", Help: "how often a snapshot of all stock levels is taken"},
+			source.Field{Name: "locations_every", Type: "duration", Default: "24h", Help: "how often the locations are read"},
+			source.Field{Name: "bulk_hosts", Type: "list", Default: "storage.googleapis.com", Help: "hosts that results of bulk operations may be fetched from"},
+		),
+		Streams: []source.Stream{
+			{Name: "orders", About: "orders of the shop and its tills with lines and payments", Fills: []string{"order", "order_line", "payment"}, Permission: "read_orders, read_all_orders for more than 60 days"},
+			{Name: "refunds", About: "refunds with their items and shipping", Fills: []string{"refund", "refund_line"}, Permission: "read_orders"},
+			{Name: "returns", About: "returns that were asked for or refused and have no refund", Fills: []string{"refund", "refund_line"}, Permission: "read_returns"},
+			{Name: "customers", About: "customers, merged ones marked as gone", Fills: []string{"customer"}, Permission: "read_customers"},
+			{Name: "products", About: "variants with their product", Fills: []string{"product"}, Permission: "read_products"},
+			{Name: "stock", About: "stock levels by location", Fills: []string{"inventory_level"}, Permission: "read_inventory, read_products"},
+			{Name: "locations", About: "stores and warehouses", Fills: []string{"location"}, Permission: "read_locations"},
+		},
+		Guide: source.Guide{
+			Credentials: `1. In the Shopify admin open Settings > Apps and sales channels > Develop apps, or the developer dashboard, and make an app.
+2. Give it the Admin API scopes of the table below; nothing that writes. Ask Shopify for ` + "`read_all_orders`" + ` when more than the last
+   60 days are wanted, and for access to customer data.
+3. Install the app. Put its token where ` + "`access_token`" + ` points, or client id and secret where ` + "`client_id` and `client_secret`" + ` point.
+4. ` + "`url`" + ` is the shop's own address, https://name.myshopify.com. Run ` + "`omoflow check`" + `.`,
+			Missing: `- Orders older than 60 days without ` + "`read_all_orders`" + `: a range that needs them is refused, and the day from which orders are
+  seen is kept with the cursor and told by ` + "`omoflow check`" + `. Nothing is taken for zero.
+- Stock movements: snapshots of levels and order lines explain changes.
+- Into whom a customer was merged: the old record is marked as gone, and orders that changed hands are read again.
+- Items of refunds in bulk operations: orders that have refunds are then read one page at a time.`,
+			Completeness: `Records are asked for by updated_at in a window whose end stays where it is, in the order of change, with an overlap; a page is
+kept only with everything that it holds, nested lists read to their ends. However many records share a second, the walk goes on
+behind the last one. An interrupted window goes on at its page; when the page's token has ended the window is read again. The past is
+read by bulk operations: the file's size and counts must be what Shopify states, the units of each order must be those of its lines,
+and an operation that failed, expired or left a part is an error. Every ` + "`reconcile_every`" + ` ids are compared: what was deleted becomes
+a tombstone. A filter that Shopify only warns about is an error. Orders of Shopify's tills have the channel store and the till's
+location; with ` + "`pos_orders: leave`" + ` another source owns them and none of them is counted here. Test orders are marked and never sales.`,
+		},
+	}
+}
+
+// Check asks for one record of everything the streams read and compares permissions, zone, clock and API version.
+func (s *shop) Check(ctx context.Context) []source.Probe {
+	a, err := s.about(ctx)
+	probes := []source.Probe{{What: "shop", Note: fmt.Sprintf("%s, zone %s", a.name, a.zone), Err: err}}
+	if err != nil {
+		return probes
+	}
+	note := func(what, code, format string, args ...any) {
+		probes = append(probes, source.Probe{What: what, Err: fault.New(fault.Findings, code, what, "", format, args...)})
+	}
+	if a.zone != "" && a.zone != s.zone() {
+		note("zone", "zone_differs", "the shop keeps %s, its days are counted by %s; write zone: to change that", a.zone, s.zone())
+	}
+	if skew := s.now().UTC().Sub(a.now); skew.Abs() > 5*time.Minute {
+		note("clock", "clock_skew", "the shop's clock is %s away from ours; cursors follow the shop's", skew.Abs().Round(time.Second))
+	}
+	asked := s.settings.Text("api_version")
+	if began, err := time.Parse("2006-01", asked); err == nil {
+		ends := began.AddDate(1, 0, 0)
+		switch {
+		case a.served != "" && a.served != asked || !a.now.Before(ends):
+			note("api_version", "version_ended", "version %s has ended (%s), the shop answers with %q; write api_version: with a version that is served", asked, ends.Format(time.DateOnly), a.served)
+		case a.now.AddDate(0, 3, 0).After(ends):
+			note("api_version", "version_ends", "version %s ends on %s; write api_version: with a later one", asked, ends.Format(time.DateOnly))
+		}
+	}
+	if !a.history {
+		note("history", "history_short", "without the scope read_all_orders only orders from %s on are seen: what is older is missing, not zero", a.coverage().Format(time.DateOnly))
+	}
+	roots := map[string]string{"orders": "orders", "refunds": "orders", "returns": "orders", "customers": "customers", "products": "products", "stock": "inventoryItems", "locations": "locations"}
+	for _, stream := range s.settings.List("streams") {
+		_, _, err := s.page(ctx, "probe_"+stream, roots[stream], "id", "", "", "", 1)
+		probes = append(probes, source.Probe{What: "read " + stream, Note: "allowed", Err: err})
+	}
+	future := a.now.AddDate(5, 0, 0).Format(stamp)
+	got, _, err := s.page(ctx, "probe_cursor", "orders", "id", "", "updated_at:>='"+future+"'", "", 1)
+	if err == nil && len(got.Nodes) > 0 {
+		err = fault.New(fault.Unavailable, "filter_ignored", "orders", "report this with the API version; without the filter no cursor works", "the shop gives orders changed five years from now")
+	}
+	return append(probes, source.Probe{What: "cursor filter", Note: "orders changed in the future: none", Err: err})
+}

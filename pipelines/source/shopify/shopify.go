@@ -1,0 +1,238 @@
+// Package shopify is the source of a Shopify shop over its GraphQL Admin API: orders, refunds, returns, customers, products,
+// stock and locations.
+//
+// What changed is read in frozen windows of updated_at, page by page, with an overlap; the past is read by bulk operations
+// whose JSON lines are joined on disk. A delivery holds records put together from several answers: numbers and texts are the
+// API's own, connections have become lists, and what omoflow worked out stands under the key "omoflow".
+package shopify
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/secret"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+)
+
+// Name is the kind that omoflow.yaml names.
+const Name = "shopify"
+
+//go:embed profiles/*.yaml
+var profiles embed.FS
+
+// Platform is the line of the registry.
+func Platform() source.Platform { return source.Platform{Declaration: declaration(), Open: open} }
+
+// shop is an opened Shopify.
+type shop struct {
+	client   *httpapi.Client
+	files    *httpapi.Client // results of bulk operations: no credentials, no GraphQL
+	settings source.Settings
+	size     int
+	overlap  time.Duration
+	lag      time.Duration
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+}
+
+var versionPattern = regexp.MustCompile(`^20[0-9]{2}-(01|04|07|10)$`)
+
+func open(_ context.Context, s source.Settings) (source.API, error) {
+	one := &shop{settings: s, size: int(s.Number("page_size")), overlap: s.Duration("overlap"), lag: s.Duration("lag"), now: s.Now, sleep: s.Sleep}
+	if one.now == nil {
+		one.now = time.Now
+	}
+	if one.sleep == nil {
+		one.sleep = sleep
+	}
+	if err := one.checkSettings(); err != nil {
+		return nil, err
+	}
+	options := httpapi.Common(s)
+	plain := options
+	options.Auth, options.Judge = one.auth(plain), judge
+	client, err := httpapi.New(options)
+	if err != nil {
+		return nil, err
+	}
+	plain.Hosts = s.List("bulk_hosts")
+	one.client = client
+	one.files, err = httpapi.New(plain)
+	return one, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (s *shop) checkSettings() error {
+	bad := func(key, hint, format string, args ...any) error {
+		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
+	}
+	for _, name := range s.settings.List("streams") {
+		if !slices.Contains(streamNames(), name) {
+			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
+		}
+	}
+	token, id, secretKey := s.settings.Text("access_token"), s.settings.Text("client_id"), s.settings.Text("client_secret")
+	switch {
+	case s.size < 1 || s.size > 250:
+		return bad("page_size", "write a number from 1 to 250", "%d records per page are not possible", s.size)
+	case s.overlap < time.Minute:
+		return bad("overlap", "write 1m or more: Shopify marks an order before its refund exists", "%s is too short", s.overlap)
+	case !versionPattern.MatchString(s.settings.Text("api_version")):
+		return bad("api_version", "write a quarter such as "+currentVersion, "%q is not a version of the Admin API", s.settings.Text("api_version"))
+	case token == "" && (id == "" || secretKey == ""):
+		return bad("access_token", "write access_token, or client_id and client_secret, as references such as env:SHOPIFY_TOKEN", "there are no credentials")
+	case token != "" && (id != "" || secretKey != ""):
+		return bad("access_token", "keep one of the two", "access_token and client_id are both set")
+	}
+	if owner := s.settings.Text("pos_orders"); owner != "count" && owner != "leave" {
+		return bad("pos_orders", "write count, or leave when another source delivers the till's receipts", "%q is not known", owner)
+	}
+	return nil
+}
+
+// credentials sign with a token and keep the secrets behind it from being seen.
+type credentials struct {
+	httpapi.Auth
+	behind []secret.Value
+}
+
+// Secrets are what must not be seen.
+func (c *credentials) Secrets() []secret.Value {
+	all := append([]secret.Value(nil), c.behind...)
+	if holder, ok := c.Auth.(interface{ Secrets() []secret.Value }); ok {
+		all = append(all, holder.Secrets()...)
+	}
+	return all
+}
+
+// auth reads the token, or asks for one with the app's own credentials: those tokens end, and a 401 gets a new one.
+func (s *shop) auth(options httpapi.Options) httpapi.Auth {
+	c := &credentials{}
+	c.Auth = httpapi.Token("X-Shopify-Access-Token", "", func(ctx context.Context) (secret.Value, error) {
+		if s.settings.Text("access_token") != "" {
+			return s.settings.Secret(ctx, "access_token")
+		}
+		id, err := s.settings.Secret(ctx, "client_id")
+		if err != nil {
+			return id, err
+		}
+		key, err := s.settings.Secret(ctx, "client_secret")
+		if err != nil {
+			return key, err
+		}
+		c.behind = []secret.Value{id, key}
+		return exchange(ctx, options, id, key)
+	})
+	return c
+}
+
+func exchange(ctx context.Context, options httpapi.Options, id, key secret.Value) (secret.Value, error) {
+	options.Secrets, options.Recorder = []secret.Value{id, key}, nil
+	client, err := httpapi.New(options)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer client.Close()
+	form := url.Values{"client_id": {id.Reveal()}, "client_secret": {key.Reveal()}, "grant_type": {"client_credentials"}}
+	got, err := client.Do(ctx, httpapi.Request{Method: http.MethodPost, Path: "/admin/oauth/access_token", Body: []byte(form.Encode()), Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}})
+	if err != nil {
+		return secret.Value{}, err
+	}
+	var said struct {
+		Token string `json:"access_token"`
+	}
+	if json.Unmarshal(got.Body, &said) != nil || said.Token == "" {
+		return secret.Value{}, fault.New(fault.Denied, "no_token", "/admin/oauth/access_token", "check client_id and client_secret, and that the app is installed in the shop", "the shop gave no access token")
+	}
+	return secret.Of(said.Token), nil
+}
+
+// Close drops connections.
+func (s *shop) Close() {
+	s.client.Close()
+	s.files.Close()
+}
+
+func (s *shop) zone() string {
+	if zone := s.settings.Text("zone"); zone != "" {
+		return zone
+	}
+	return s.settings.Zone
+}
+
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// profile gives a mapping with the configured places filled in.
+func (s *shop) profile(name string) []byte {
+	data, err := profiles.ReadFile("profiles/" + name + ".yaml")
+	if err != nil {
+		return nil // a missing file is refused by the profile's parser
+	}
+	online := s.settings.Text("location_id")
+	if online == "" {
+		online = s.settings.Name
+	}
+	places := s.settings.Map("locations")
+	ids := make([]string, 0, len(places))
+	for id := range places {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids)
+	cases := ""
+	for _, id := range ids {
+		cases += fmt.Sprintf(" WHEN %s THEN %s", quote(id[strings.LastIndexByte(id, '/')+1:]), quote(places[id]))
+	}
+	if cases == "" {
+		cases = " WHEN '' THEN ''" // CASE wants at least one
+	}
+	text := strings.NewReplacer("{{online}}", strings.ReplaceAll(online, "'", "''"), "{{zone}}", s.zone(), "{{places}}", cases, "{{pos_counts}}", fmt.Sprint(s.settings.Text("pos_orders") == "count")).Replace(string(data))
+	return []byte(text)
+}
+
+// Feeds lists the configured streams.
+func (s *shop) Feeds() []source.Feed {
+	wanted := s.settings.List("streams")
+	var feeds []source.Feed
+	for _, name := range streamNames() {
+		if !slices.Contains(wanted, name) {
+			continue
+		}
+		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+		switch name {
+		case "stock", "locations":
+			feed.Source = &snapshot{s, name}
+			if name == "stock" {
+				feed.Captures = []string{"as_of"}
+			}
+		default:
+			one := &walker{shop: s, kind: s.kindOf(name), pulled: map[string]bool{}}
+			feed.Source, feed.Reconcile, feed.Facts = one, one, one.kind.facts
+			if name == "orders" || name == "refunds" || name == "returns" {
+				feed.Backfill = one
+			}
+		}
+		feeds = append(feeds, feed)
+	}
+	return feeds
+}
