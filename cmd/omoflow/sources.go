@@ -13,6 +13,7 @@ import (
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/pinduoduo"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
+	"github.com/omoflow/omoflow/pipelines/source/shopify"
 	"github.com/omoflow/omoflow/pipelines/source/taobao"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce"
 )
@@ -20,6 +21,7 @@ import (
 // platforms lists the APIs that omoflow can pull from: one folder below pipelines/source each, and one line here.
 func platforms() []source.Platform {
 	return []source.Platform{
+		shopify.Platform(),
 		woocommerce.Platform(),
 		taobao.Platform(),
 		pinduoduo.Platform(),
