@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/versity/versitygw/backend/meta"
@@ -19,17 +22,52 @@ import (
 	"github.com/omoflow/omoflow/internal/objstore/s3"
 )
 
-// s3Server is an S3 server in this process that keeps its objects in a folder. It allows one per process and ends with it.
+// s3Server is an S3 server in a process of its own that keeps its objects in a folder. Not in this one: it changes the
+// working folder of its process.
 type s3Server struct {
 	dir      string
 	endpoint string
 }
 
 const (
-	s3Bucket = "lake"
-	s3Key    = "test-access"
-	s3Secret = "test-secret-not-a-secret"
+	s3Bucket  = "lake"
+	s3Key     = "test-access"
+	s3Secret  = "test-secret-not-a-secret"
+	s3Folder  = "OMOFLOW_PROOF_S3_DIR" // makes the test binary a server
+	s3Address = "OMOFLOW_PROOF_S3_ADDRESS"
 )
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(s3Folder); dir != "" {
+		fmt.Fprintln(os.Stderr, serveS3(dir, os.Getenv(s3Address)))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// serveS3 serves until the process that started it has ended.
+func serveS3(dir, address string) error {
+	data, sidecar := filepath.Join(dir, "data"), filepath.Join(dir, "sidecar")
+	if err := errors.Join(os.MkdirAll(filepath.Join(data, s3Bucket), 0o755), os.Mkdir(sidecar, 0o755)); err != nil {
+		return err
+	}
+	attributes, err := meta.NewSideCar(sidecar)
+	if err != nil {
+		return err
+	}
+	backend, err := posix.New(data, attributes, posix.PosixOpts{SideCarDir: sidecar, Concurrency: 64})
+	if err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
+		os.Exit(0)
+	}()
+	return embedgw.RunVersityGW(context.Background(), backend, &embedgw.Config{
+		RootUserAccess: s3Key, RootUserSecret: s3Secret, Ports: []string{address},
+		MaxConnections: 8192, MaxRequests: 8192, MultipartMaxParts: 10_000, Quiet: true, KeepAlive: true,
+	})
+}
 
 var startS3 = sync.OnceValues(func() (*s3Server, error) {
 	dir, err := os.MkdirTemp("/dev/shm", "omoflow-kills-s3-")
@@ -46,33 +84,26 @@ var startS3 = sync.OnceValues(func() (*s3Server, error) {
 	if err := listener.Close(); err != nil {
 		return nil, err
 	}
-	s := &s3Server{dir: dir, endpoint: "http://" + address}
-	data, sidecar := filepath.Join(dir, "data"), filepath.Join(dir, "sidecar")
-	if err := errors.Join(os.MkdirAll(filepath.Join(data, s3Bucket), 0o755), os.Mkdir(sidecar, 0o755)); err != nil {
-		return nil, err
-	}
-	attributes, err := meta.NewSideCar(sidecar)
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	backend, err := posix.New(data, attributes, posix.PosixOpts{SideCarDir: sidecar, Concurrency: 64})
-	if err != nil {
+	server := exec.Command(self)
+	server.Env = append(os.Environ(), s3Folder+"="+dir, s3Address+"="+address)
+	if _, err := server.StdinPipe(); err != nil { // open as long as this process lives
 		return nil, err
 	}
-	go func() {
-		_ = embedgw.RunVersityGW(context.Background(), backend, &embedgw.Config{
-			RootUserAccess: s3Key, RootUserSecret: s3Secret, Ports: []string{address},
-			MaxConnections: 512, MaxRequests: 512, MultipartMaxParts: 10_000, Quiet: true, KeepAlive: true,
-		})
-	}()
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
 	for range 100 {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
-			return s, conn.Close()
+			return &s3Server{dir: dir, endpoint: "http://" + address}, conn.Close()
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return nil, fmt.Errorf("the embedded S3 server does not answer on %s", address)
+	return nil, fmt.Errorf("the S3 server does not answer on %s", address)
 })
 
 // open gives a folder of the server's bucket.
@@ -101,7 +132,7 @@ func (s *s3Server) remove(prefix string) error {
 func moveToS3(k *killer, dir string) {
 	server, err := startS3()
 	k.must(err)
-	k.t.Cleanup(func() { _ = os.RemoveAll(server.dir) }) // what the server keeps, which lives on in this process without use
+	k.t.Cleanup(func() { _ = os.RemoveAll(server.dir) }) // what the server keeps, which lives on without use
 	k.t.Setenv("OMOFLOW_TEST_S3_KEY", s3Key)
 	k.t.Setenv("OMOFLOW_TEST_S3_SECRET", s3Secret)
 	deliverCorrections(k, dir)

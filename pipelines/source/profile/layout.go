@@ -165,6 +165,9 @@ func (p *Profile) findHeader(text []byte, whole bool) (delimiter byte, header sa
 		}
 		return delimiter, sampledRow{cells: p.Header.Names, next: 1}, p.missing(p.Header.Names)
 	}
+	if best == 0 && len(seen) == 0 && !whole {
+		return 0, header, refuse("record_too_long", "check that this is a table of the feed: no export has rows like this", "the first row does not end within %d bytes", len(text))
+	}
 	if best == 0 {
 		return 0, header, refuse("no_header", "check that this is the right feed for the file, or correct columns in the profile",
 			"no row of the first %d names a column of profile %s; the widest has %s", p.Header.SearchRows, p.Name, quoted(seen, ", "))
