@@ -39,7 +39,7 @@ func (s *shop) types() string {
 func (s *shop) reader(method, path, key, field string, params map[string]string) *window.Reader {
 	start, end := "start_"+field, "end_"+field
 	return &window.Reader{
-		What: method, Width: s.settings.Duration("window"), Size: s.size, Row: rows(key, field),
+		What: method, Width: s.settings.Duration("window"), Widest: s.settings.Duration("widest"), Size: s.size, Row: rows(key, field),
 		Ask: func(ctx context.Context, from, to time.Time, page int) (window.Page, error) {
 			all := map[string]string{
 				start: from.In(china).Format(time.DateTime), end: to.In(china).Format(time.DateTime),
@@ -63,7 +63,9 @@ func (s *shop) feed(name string, forward, past *window.Reader) *window.Feed {
 // orders is the stream of trades: the changed ones going forward, the created ones of the past.
 func (s *shop) orders() *window.Feed {
 	params := map[string]string{"fields": orderFields, "type": s.types()}
-	f := s.feed("orders", s.reader("taobao.trades.sold.increment.get", "trades.trade", "tid", "modified", params), s.reader("taobao.trades.sold.get", "trades.trade", "tid", "created", params))
+	past := s.reader("taobao.trades.sold.get", "trades.trade", "tid", "created", params)
+	past.Width = max(past.Width, past.Widest) // nothing moves there: a creation never changes
+	f := s.feed("orders", s.reader("taobao.trades.sold.increment.get", "trades.trade", "tid", "modified", params), past)
 	if s.settings.Bool("details") {
 		f.Body = s.details
 	}

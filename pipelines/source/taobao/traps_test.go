@@ -88,7 +88,7 @@ func text(id int64) string { raw, _ := json.Marshal(id); return string(raw) } //
 func TestTrap07WindowsTouchAfterAnOutageOfThreeDays(t *testing.T) {
 	s := newSite(t, 1)
 	s.add(2, false)
-	f := s.feed(t, "orders", map[string]any{"history": "240h", "details": false}, nil, 0)
+	f := s.feed(t, "orders", map[string]any{"history": "240h", "details": false, "widest": "30m"}, nil, 0)
 	_, _, cursor := s.pull(t, f, nil)
 	for range 36 {
 		s.Now = s.Now.Add(2 * time.Hour)

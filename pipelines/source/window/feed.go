@@ -80,8 +80,10 @@ func (f *Feed) Pull(ctx context.Context, saved json.RawMessage, emit func(source
 	end := now.Add(-f.Lag).Truncate(time.Second)
 	from := f.begin(&c, through, now)
 	n := 0
-	for _, tile := range Tiles(from, end, now.Add(-f.Overlap).Truncate(time.Second), f.Forward.Width) {
-		err := f.Forward.Read(ctx, tile[0], tile[1], func(ctx context.Context, p Page, upTo time.Time) error {
+	settled, width := now.Add(-f.Overlap).Truncate(time.Second), f.Forward.Width
+	for at := from; !at.After(end); {
+		to := until(at, end, settled, width)
+		total, err := f.Forward.Read(ctx, at, to, func(ctx context.Context, p Page, upTo time.Time) error {
 			if upTo.After(through) {
 				through = upTo
 				c.Through = through.Format(stamp)
@@ -92,6 +94,10 @@ func (f *Feed) Pull(ctx context.Context, saved json.RawMessage, emit func(source
 		if err != nil {
 			return nil, err
 		}
+		if !to.Before(end) {
+			break
+		}
+		at, width = to.Add(-time.Second), f.Forward.wider(width, total)
 	}
 	if end.Sub(through) >= idle {
 		c.Through = end.Format(stamp)
@@ -171,7 +177,7 @@ func (f *Feed) PullWindow(ctx context.Context, w source.Window, saved json.RawMe
 		from = at
 	}
 	n := 0
-	return f.Past.Read(ctx, from, w.To, func(ctx context.Context, p Page, upTo time.Time) error {
+	_, err = f.Past.Read(ctx, from, w.To, func(ctx context.Context, p Page, upTo time.Time) error {
 		if upTo.After(through) {
 			through = upTo
 			c.Through = through.Format(stamp)
@@ -179,4 +185,5 @@ func (f *Feed) PullWindow(ctx context.Context, w source.Window, saved json.RawMe
 		n++
 		return f.deliver(ctx, f.Name+"/past-"+w.From.Format("20060102T1504"), n, p, c.encode(), emit)
 	})
+	return err
 }

@@ -26,8 +26,10 @@ type Page struct {
 // Reader asks for the rows of a window by one of their times.
 type Reader struct {
 	What  string        // for messages: the method
-	Width time.Duration // of a window at most, both ends counted
-	Size  int           // rows per page
+	Width time.Duration // of a window, both ends counted
+	// Widest is how wide a window may become while each holds no more than a page; less than Width: windows keep theirs.
+	Widest time.Duration
+	Size   int // rows per page
 	// Ask gives a page, from 1, of the rows from from to to, both whole seconds.
 	Ask func(ctx context.Context, from, to time.Time, page int) (Page, error)
 	// Row gives the key of a row and the time that the window is about.
@@ -40,57 +42,60 @@ const maxPasses = 3
 // Each takes a page. through is the second up to which everything is read with it; the zero time says nothing.
 type Each func(ctx context.Context, p Page, through time.Time) error
 
-// Tiles cuts a range into windows of at most width, which share a second so that no reading of "from" and "to" can leave
-// a row between them. One ends at cut when that lies inside.
-func Tiles(from, to, cut time.Time, width time.Duration) [][2]time.Time {
-	width = max(width, 2*time.Second)
-	var all [][2]time.Time
-	for at := from; !at.After(to); {
-		end := at.Add(width)
-		if end.After(to) {
-			end = to
-		}
-		if cut.After(at.Add(time.Second)) && cut.Before(end) { // a window that ends a second after its beginning leads nowhere
-			end = cut
-		}
-		all = append(all, [2]time.Time{at, end})
-		if !end.Before(to) {
-			break
-		}
-		at = end.Add(-time.Second)
+// until is the end of the window that begins at a time: width later, at cut or at the end of the range. The next window
+// begins a second before it, so that no reading of "from" and "to" can leave a row between the two.
+func until(at, to, cut time.Time, width time.Duration) time.Time {
+	end := at.Add(max(width, 2*time.Second))
+	if end.After(to) {
+		end = to
 	}
-	return all
+	if cut.After(at.Add(time.Second)) && cut.Before(end) { // a window of one second would lead nowhere
+		end = cut
+	}
+	return end
 }
 
-// Read gives all rows of one window, the oldest page first, each page with the time up to which it completes the window.
-func (r *Reader) Read(ctx context.Context, from, to time.Time, each Each) error {
+// wider is the width of the next window: quiet times are asked for in fewer questions.
+func (r *Reader) wider(width time.Duration, total int64) time.Duration {
+	switch {
+	case total > int64(r.Size):
+		return r.Width
+	case width < r.Widest:
+		return min(2*width, r.Widest)
+	}
+	return width
+}
+
+// Read gives all rows of one window, the oldest page first, each page with the time up to which it completes the window,
+// and tells how many there are.
+func (r *Reader) Read(ctx context.Context, from, to time.Time, each Each) (total int64, err error) {
 	count, err := r.page(ctx, from, to, 1)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	seen := map[string]bool{}
 	if count.Total <= int64(len(count.Rows)) {
-		return r.give(ctx, count, &pass{seen: seen}, true, each)
+		return count.Total, r.give(ctx, count, &pass{seen: seen}, true, each)
 	}
 	for range maxPasses {
 		p := &pass{seen: seen}
-		total := count.Total
+		total = count.Total
 		for page := int((count.Total + int64(r.Size) - 1) / int64(r.Size)); page >= 1; page-- {
 			one, err := r.page(ctx, from, to, page)
 			if err != nil {
-				return err
+				return total, err
 			}
 			total = one.Total
 			if err := r.give(ctx, one, p, page == 1 && total <= int64(len(seen)+r.fresh(one, seen)), each); err != nil {
-				return err
+				return total, err
 			}
 		}
 		if total <= int64(len(seen)) {
-			return nil
+			return total, nil
 		}
 		count.Total = total
 	}
-	return fault.New(fault.Unavailable, "endless_pages", r.What, "run again when fewer records change; if it stays, the platform ignores the page number",
+	return total, fault.New(fault.Unavailable, "endless_pages", r.What, "run again when fewer records change; if it stays, the platform ignores the page number",
 		"%d records are said to lie between %s and %s, its pages show %d", count.Total, from.Format(time.DateTime), to.Format(time.DateTime), len(seen))
 }
 
