@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,6 +179,40 @@ func TestPackedFiles(t *testing.T) {
 	bomb := z.EncodeAll(append(text, bytes.Repeat([]byte("1,2026-01-01,1,1,x\n"), 5_000_000)...), nil)
 	if _, _, err := convert(t, plan, bomb); err == nil || !strings.Contains(err.Error(), "times its size") {
 		t.Errorf("a bomb of %d bytes: %v", len(bomb), err)
+	}
+}
+
+// nothings is an endless file.
+type nothings struct{}
+
+func (nothings) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// A packed file may become a hundred times its size, a small one any multiple of it, one that is not packed is what it is.
+func TestWhatAFileMayBecome(t *testing.T) {
+	const mib = 1 << 20
+	for name, c := range map[string]struct {
+		limits        Limits
+		packed        bool
+		size, becomes int64
+		code          string
+	}{
+		"small, however dense":      {Limits{}, true, 1000, 64 * mib, ""},
+		"dense beyond that":         {Limits{}, true, 1000, 64*mib + 1, "decompression_bomb"},
+		"a hundredfold":             {Limits{}, true, mib, 100 * mib, ""},
+		"more than a hundredfold":   {Limits{}, true, mib, 100*mib + 1, "decompression_bomb"},
+		"not packed":                {Limits{}, false, 1, 80 * mib, ""},
+		"a ratio of one's own":      {Limits{Ratio: 70}, true, mib, 71 * mib, "decompression_bomb"},
+		"larger than may be at all": {Limits{Bytes: mib}, true, mib, mib + 1, "too_large"},
+	} {
+		read := &limited{r: io.LimitReader(nothings{}, c.becomes), size: c.size, limits: c.limits.filled(), packed: c.packed}
+		n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, read, make([]byte, mib))
+		var refused *RefusedFile
+		switch errors.As(err, &refused); {
+		case c.code == "" && (err != nil || n != c.becomes):
+			t.Errorf("%s: %d of %d bytes, %v", name, n, c.becomes, err)
+		case c.code != "" && (refused == nil || refused.Code != c.code):
+			t.Errorf("%s: %d of %d bytes, %v", name, n, c.becomes, err)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Limits bound what a compressed file may become.
 type Limits struct {
 	Bytes   int64 // after decompression; 0 is 64 GiB
-	Ratio   int64 // decompressed to delivered, beyond the first 64 MiB; 0 is 2000
+	Ratio   int64 // decompressed to delivered, beyond the first 64 MiB; 0 is 100
 	Entries int   // of a zip; 0 is 10,000
 }
 
@@ -26,7 +26,7 @@ func (l Limits) filled() Limits {
 		l.Bytes = 64 << 30
 	}
 	if l.Ratio == 0 {
-		l.Ratio = 2000
+		l.Ratio = 100
 	}
 	if l.Entries == 0 {
 		l.Entries = 10000
@@ -54,6 +54,8 @@ func refuse(code, hint, format string, args ...any) *RefusedFile {
 	return &RefusedFile{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
+// freeBytes is up to where no ratio is asked for: the same row a thousand times over packs better than any bomb, and harms nobody. Of
+// larger tables even those of one till and three products stay below 100.
 const freeBytes = 64 << 20
 
 // limited refuses a stream that outgrows its limits and tells a truncated one from an ended one.
@@ -72,7 +74,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	case l.read > l.limits.Bytes:
 		return n, refuse("too_large", "raise the limit or split the file", "decompresses to more than %d bytes", l.limits.Bytes)
 	case l.read > freeBytes && l.read > l.size*l.limits.Ratio:
-		return n, refuse("decompression_bomb", "check where the file comes from", "decompresses to more than %d times its size", l.limits.Ratio)
+		return n, refuse("decompression_bomb", "check where the file comes from; when it is right, deliver it unpacked", "decompresses to more than %d times its size", l.limits.Ratio)
 	case err != nil && err != io.EOF:
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return n, refuse("truncated", "deliver the file again, whole", "the compressed data ends too early")
