@@ -77,7 +77,7 @@ type Expectation struct {
 	From      string   `yaml:"from"`
 	To        string   `yaml:"to"`
 	Locations []string `yaml:"locations"`
-	LateAfter string   `yaml:"late_after"` // days after the business date, default 1
+	LateAfter string   `yaml:"late_after"` // days such as 2d that status waits for a delivery before it calls a day missing; default 0d
 }
 
 // Location overrides the zone and the business-day cut-over of one location.
@@ -227,10 +227,25 @@ func (e *Expectation) validate(key string, bad func(key, hint, format string, ar
 			return bad(key+"."+name, "write YYYY-MM-DD", "%q is not a date", date)
 		}
 	}
+	if _, err := e.patience(); err != nil {
+		return bad(key+".late_after", "write a number of days such as 2d", "%q is not a number of days from 0d to 366d", e.LateAfter)
+	}
 	if e.Each == "location" && len(e.Locations) == 0 {
 		return bad(key+".locations", "list the locations that deliver", "is empty")
 	}
 	return nil
+}
+
+// patience is how many days a delivery may take.
+func (e *Expectation) patience() (int, error) {
+	if e.LateAfter == "" {
+		return 0, nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(e.LateAfter, "d"))
+	if err == nil && (days < 0 || days > 366) {
+		err = strconv.ErrRange
+	}
+	return days, err
 }
 
 // resolve makes a configured path absolute, relative to the project; URLs stay.

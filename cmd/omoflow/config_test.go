@@ -52,6 +52,8 @@ func TestConfigRefusals(t *testing.T) {
 		{"version", "version: 1", "version: 9", "version", "version: 1"},
 		{"no pattern", `match: "r-{store}.csv", `, "", "sources.tills.feeds.receipts", "match"},
 		{"share", "profile: loyverse-by-item", "profile: x, refuse_over: many", "refuse_over", "2%"},
+		{"patience", "profile: loyverse-by-item", "profile: x, expect: {each: feed, every: day, late_after: soon}", "expect.late_after", "2d"},
+		{"endless patience", "profile: loyverse-by-item", "profile: x, expect: {each: feed, every: day, late_after: 400d}", "expect.late_after", "2d"},
 		{"tabs", "company:", "\tcompany:", "omoflow.yaml:", ""},
 	}
 	for _, c := range cases {

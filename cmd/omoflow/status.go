@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "What arrived, what is missing, what is released",
 		Long: `Shows every feed with its deliveries, the matrix of stores and business days with what was expected, received,
-late and missing, and the latest release with its checks.`,
+late and missing, and the latest release with its checks. A day without a delivery is awaited until the feed's late_after has passed, by the
+last day shown, and missing from then on.`,
 		Example: "  omoflow status --days 7\n  omoflow status --json",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -183,7 +185,7 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 	defer db.Close()
 	rows, err := db.Text(ctx, `
 		WITH bound AS (SELECT coalesce(try_cast(? AS DATE), max(business_date) FILTER (WHERE received_qty > 0)) AS last FROM assessment.completeness)
-		SELECT source, feed, location_id, business_date, state, record_qty
+		SELECT source, feed, location_id, business_date, state, record_qty, date_diff('day', business_date, last)
 		FROM assessment.completeness, bound
 		WHERE business_date BETWEEN last - CAST(? AS INTEGER) + 1 AND last
 		ORDER BY source, feed, location_id, business_date`, asOf, days)
@@ -192,16 +194,27 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 	}
 	var cells []cell
 	for _, row := range rows {
-		if feed, ok := p.config.Sources[row[0]].Feeds[row[1]]; ok && feed.Expect == nil {
+		feed, configured := p.config.Sources[row[0]].Feeds[row[1]]
+		if configured && feed.Expect == nil {
 			continue // nothing is due from it, so nothing can be missing
+		}
+		if configured && row[4] == "missing" && feed.Expect.awaits(row[6]) {
+			row[4] = "awaited"
 		}
 		cells = append(cells, cell{row[0], row[1], row[2], row[3], row[4], row[5]})
 	}
 	return cells, nil
 }
 
+// awaits tells whether a delivery may still come so many days after its business day.
+func (e *Expectation) awaits(passed string) bool {
+	days, err := strconv.Atoi(passed)
+	patience, _ := e.patience() // validated
+	return err == nil && days < patience
+}
+
 // marks are the letters of the matrix; a letter, not a colour, carries the state.
-var marks = map[string]string{"received": "+", "late": "L", "missing": "-", "unexpected": "?"}
+var marks = map[string]string{"received": "+", "late": "L", "missing": "-", "awaited": ".", "unexpected": "?"}
 
 func (a *app) printStatus(data statusData, missing int) {
 	if data.At == nil {
@@ -222,7 +235,7 @@ func (a *app) printStatus(data statusData, missing int) {
 	if len(data.Matrix) > 0 {
 		a.print("")
 		a.printMatrix(data.Matrix)
-		a.print("+ received   L late   - missing (%d)   ? not expected   blank: not due", missing)
+		a.print("+ received   L late   - missing (%d)   . awaited   ? not expected   blank: not due", missing)
 	}
 	for _, check := range data.Failed {
 		a.print("check %s (%s): %d rows %s", check.Name, check.Severity, check.Rows, check.Sample)
