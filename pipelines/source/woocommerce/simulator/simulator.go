@@ -69,6 +69,16 @@ func (s *Shop) Put(list string, r Record) {
 	s.lists[list] = append(s.lists[list], &r)
 }
 
+// Fill makes records the whole of a list. No two may have one ID.
+func (s *Shop) Fill(list string, records []Record) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.lists[list] = make([]*Record, len(records))
+	for i := range records {
+		s.lists[list][i] = &records[i]
+	}
+}
+
 // Remove deletes a record for ever.
 func (s *Shop) Remove(list string, id int64) {
 	s.mutex.Lock()
