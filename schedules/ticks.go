@@ -207,3 +207,12 @@ func (j *Job) GraceEnd(tick time.Time) (at time.Time, has bool) {
 
 // Limit is how long one attempt may take.
 func (j *Job) Limit() time.Duration { return j.dur.timeout }
+
+// Uncertain tells that a tick may move: it depends on a calendar whose days of that year are not final.
+func (j *Job) Uncertain(tick time.Time) bool {
+	asks := j.Nth != nil || j.Days != "any" || j.Roll != "none"
+	return asks && !j.calendar.Known(tick.In(j.loc).Year())
+}
+
+// Local gives an instant on the job's own clock, for people.
+func (j *Job) Local(at time.Time) time.Time { return at.In(j.loc) }

@@ -72,6 +72,8 @@ func (a *app) check(ctx context.Context, readData string) error {
 	}
 	note, err := config.checkModels(ctx)
 	add("models", note, err)
+	jobs, err := a.jobs(config)
+	add("schedules", fmt.Sprintf("%d jobs", len(jobs)), err)
 	a.checkLake(ctx, config, readData, func(line checked) { all = append(all, line) })
 	var failed []error
 	var rows [][]string

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -40,6 +39,7 @@ type Runner struct {
 	Jobs     []*schedules.Job
 	Do       func(ctx context.Context, r Run) error
 	Report   func(Event)   // may be nil; called by one goroutine at a time
+	Only     string        // look at this job only; the others are known for what waits for them
 	Parallel int           // most attempts at once, default 1
 	Poll     time.Duration // longest time without looking, default 20s, so that a clock that was set is noticed
 	Lease    time.Duration // a worker silent for this long is taken over, default 45s
@@ -139,6 +139,9 @@ func (r *Runner) busy() int {
 func (r *Runner) pass(ctx context.Context) (started bool, wake time.Time, failed error) {
 	r.rouse()
 	for _, j := range r.Jobs {
+		if r.Only != "" && r.Only != j.Name {
+			continue
+		}
 		now := r.Ledger.now()
 		at, known := r.wakes[j.Name]
 		if !known || !at.IsZero() && !at.After(now) || at.After(now.Add(400*24*time.Hour)) {
@@ -285,136 +288,4 @@ func (r *Runner) waitsFor(ctx context.Context, name string, at time.Time) (bool,
 		return !seen || last.After(s.Since) && s.LastDone.Before(last), nil
 	}
 	return false, fault.New(fault.Internal, "unknown_job", name, "", "a job waits for one that is not there")
-}
-
-// start runs a claimed tick beside the loop.
-func (r *Runner) start(ctx context.Context, j *schedules.Job, t Tick) {
-	running, cancel := context.WithCancelCause(ctx)
-	a := &attempt{tick: t.At, number: t.Attempt, cancel: cancel, started: r.Ledger.now()}
-	r.mu.Lock()
-	r.running[j.Name] = a
-	r.mu.Unlock()
-	r.report(Event{Job: j.Name, Tick: t.At, What: "started", Attempt: t.Attempt, Provisional: t.Provisional})
-	r.wait.Go(func() {
-		defer cancel(nil)
-		beating, stopBeating := context.WithCancel(running)
-		var beats sync.WaitGroup
-		beats.Go(func() { r.beat(beating, j, a) })
-		limited, stop := context.WithTimeout(running, j.Limit())
-		err := r.attempt(limited, Run{Job: j, Tick: t.At, From: j.Last(t.At.Add(-time.Second)), Attempt: t.Attempt, Provisional: t.Provisional})
-		if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && running.Err() == nil {
-			err = fault.Wrap(err, fault.Exhausted, "timeout", j.Name, "raise the job's timeout", fmt.Sprintf("the attempt took longer than %s", j.Limit()))
-		}
-		stop()
-		stopBeating()
-		beats.Wait()
-		event := r.finish(running, j, t, err)
-		event.Took = r.Ledger.now().Sub(a.started)
-		r.report(event)
-		r.mu.Lock()
-		delete(r.running, j.Name)
-		r.over = append(r.over, j.Name)
-		r.mu.Unlock()
-		select {
-		case r.ended <- struct{}{}:
-		default: // the loop knows already that something ended
-		}
-	})
-}
-
-// attempt calls Do and makes an error of a panic: one bad job must not end the scheduler.
-func (r *Runner) attempt(ctx context.Context, run Run) (err error) {
-	defer func() {
-		if fell := recover(); fell != nil {
-			err = fault.New(fault.Internal, "panic", run.Job.Name, "report this as a defect", "the job fell over: %v", fell)
-		}
-	}()
-	return r.Do(ctx, run)
-}
-
-// beat keeps the claim alive, and stops the attempt when it is gone.
-func (r *Runner) beat(ctx context.Context, j *schedules.Job, a *attempt) {
-	ticker := time.NewTicker(r.Lease / 3)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
-			i := s.own(a.tick, a.number, r.Ledger.worker)
-			if i < 0 {
-				return change{}, errLost
-			}
-			s.Open[i].Until = r.Ledger.now().UTC().Add(r.Lease)
-			return change{"beat", Record{Tick: a.tick, State: s}}, nil
-		})
-		if errors.Is(err, errLost) {
-			a.cancel(errLost)
-			return
-		} // any other error: the store may answer the next beat
-	}
-}
-
-// finishWithin bounds how long a stopping process tries to hand its work back.
-const finishWithin = 15 * time.Second
-
-// finish writes down how an attempt ended. An attempt whose claim is gone leaves no trace.
-func (r *Runner) finish(running context.Context, j *schedules.Job, t Tick, failed error) Event {
-	event := Event{Job: j.Name, Tick: t.At, Attempt: t.Attempt, Provisional: t.Provisional}
-	stopped := running.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(running), finishWithin)
-	defer cancel()
-	failpoint.Hit("schedule.ended")
-	_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
-		i := s.own(t.At, t.Attempt, r.Ledger.worker)
-		if i < 0 {
-			return change{}, errLost
-		}
-		open := &s.Open[i]
-		record := Record{Tick: t.At}
-		switch retry := !isFinal(failed) && t.Attempt-t.Lost <= j.Retries.Max; {
-		case failed == nil:
-			event.What = Done
-			open.Why = ""
-			if t.At.After(s.LastDone) {
-				s.LastDone = t.At
-			}
-		case stopped: // handed back: the attempt does not count
-			event.What = "released"
-			open.Worker, open.Until, open.Attempt = "", time.Time{}, open.Attempt-1
-		case retry:
-			event.What = "retry"
-			open.Worker, open.Until, open.Why = "", time.Time{}, message(failed)
-			open.NotBefore = r.Ledger.now().UTC().Add(j.Pause(t.At, t.Attempt))
-		default:
-			event.What = Failed
-			open.Why = message(failed)
-		}
-		event.Why = open.Why
-		if event.What == Done || event.What == Failed {
-			record.Ended = []Ended{end(*open, event.What)}
-			s.Last = &record.Ended[0]
-			s.Open = append(s.Open[:i:i], s.Open[i+1:]...)
-		}
-		record.State = s
-		return change{event.What, record}, nil
-	})
-	switch {
-	case errors.Is(err, errLost):
-		event.What, event.Why = "lost", errLost.Error()
-	case err != nil: // the claim lapses, and the tick is run again
-		event.What, event.Why = "lost", message(err)
-	}
-	return event
-}
-
-// isFinal tells whether another attempt would fail the same way.
-func isFinal(err error) bool {
-	switch fault.KindOf(err) {
-	case fault.Usage, fault.Denied, fault.Damaged:
-		return true
-	}
-	return false
 }

@@ -171,7 +171,7 @@ func admit(j *schedules.Job, s *State, past *account, fresh []arrival, now time.
 		for _, t := range s.Open {
 			t.Why = "a later tick came due"
 			past.ended = append(past.ended, end(t, Replaced))
-			past.last = 0
+			past.last = -1 // no arrival follows it
 		}
 		s.Open = nil
 		for _, t := range fresh[:len(fresh)-1] {
@@ -189,7 +189,7 @@ func admit(j *schedules.Job, s *State, past *account, fresh []arrival, now time.
 		}
 		s.Open[i].Why = "more ticks wait than cap allows"
 		past.ended = append(past.ended, end(s.Open[i], Missed))
-		past.last = 0
+		past.last = -1 // no arrival follows it
 		s.Open = slices.Delete(s.Open, i, i+1)
 	}
 }
