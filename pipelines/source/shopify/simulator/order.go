@@ -26,6 +26,7 @@ type Order struct {
 	Created, Processed, Updated time.Time
 	Status, Source, Rate        string // Rate: buyer's currency, "" as the shop's
 	Test, Cancelled             bool
+	Units                       int64 // stated; 0: those of the lines
 	Lines                       []Line
 	Refunds                     []Refund
 	Returns                     []any
@@ -86,6 +87,9 @@ func (o *Order) Put(s *Shop) {
 		lines = append(lines, map[string]any{"id": Gid("LineItem", l.ID), "name": "Thing " + l.SKU, "title": "Thing", "quantity": l.Quantity, "currentQuantity": l.Current, "sku": l.SKU, "isGiftCard": false,
 			"variant": map[string]any{"id": Gid("ProductVariant", 70)}, "originalUnitPriceSet": o.bag(l.Cents / l.Quantity), "originalTotalSet": o.bag(l.Cents),
 			"discountAllocations": []any{map[string]any{"allocatedAmountSet": o.bag(l.Discount)}}, "taxLines": []any{map[string]any{"title": "tax", "rate": 0.13, "priceSet": o.bag(l.Tax)}}})
+	}
+	if o.Units != 0 {
+		units = o.Units
 	}
 	for _, f := range o.Refunds {
 		refunded += f.Cents

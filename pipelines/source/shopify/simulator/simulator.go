@@ -42,6 +42,8 @@ type Shop struct {
 	SamePage, IgnoreSearch        bool
 	Ended                         bool // page tokens have ended
 	OnBulk                        func(*Bulk)
+	Rename                        string // a search field that this version does not know any more
+	UserError                     string // that refuses bulk operations
 
 	mutex   sync.Mutex
 	roots   map[string]map[int64]Record
@@ -178,6 +180,10 @@ func (s *Shop) answer(q request) any {
 	case "more":
 		parts := strings.SplitN(q.Operation, "_", 3)
 		raw := s.rawByID(q.Variables.ID)
+		if raw == nil {
+			data["node"] = nil
+			break
+		}
 		list, _ := raw[parts[2]].([]any)
 		from, _ := strconv.Atoi(q.Variables.After)
 		data["node"] = map[string]any{parts[2]: s.connection(list, from)}
@@ -202,7 +208,7 @@ func (s *Shop) find(root, search string, byID bool) (all []Record, unknown strin
 			at, err := time.Parse(stamp, c[3])
 			field, known := map[string]time.Time{"updated_at": r.Updated, "created_at": r.Created}[c[1]]
 			switch {
-			case !known || err != nil:
+			case !known || err != nil || c[1] == s.Rename:
 				unknown = c[1]
 			case s.IgnoreSearch:
 			case c[2] == ">=":
@@ -256,6 +262,7 @@ func isConnection(name string) bool {
 }
 
 func (s *Shop) connection(list []any, from int) any {
+	from = min(from, len(list)) // the list became shorter
 	to := min(from+s.Nested, len(list))
 	nodes := []any{}
 	for _, one := range list[from:to] {
@@ -297,6 +304,13 @@ func (s *Shop) byID(id string) any {
 func (s *Shop) rawByID(id string) map[string]any {
 	for _, records := range s.roots {
 		for _, r := range records {
+			if r.Node["id"] == id {
+				return r.Node
+			}
+		}
+	}
+	for _, records := range s.roots {
+		for _, r := range records {
 			if found := search(r.Node, id); found != nil {
 				return found
 			}
@@ -331,6 +345,10 @@ var bulkSearch = regexp.MustCompile(`orders\(query: "([^"]*)"\)`)
 
 func (s *Shop) bulkAnswer(q request, data map[string]any) {
 	const id = "gid://shopify/BulkOperation/7"
+	if q.Operation == "bulk_start" && s.UserError != "" {
+		data["bulkOperationRunQuery"] = map[string]any{"bulkOperation": nil, "userErrors": []any{map[string]any{"code": s.UserError, "message": "refused"}}}
+		return
+	}
 	if q.Operation == "bulk_start" {
 		list, _ := s.find("orders", bulkSearch.FindStringSubmatch(q.Variables.Search)[1], true)
 		s.bulk, s.polls = Bulk{Status: "COMPLETED"}, 0
