@@ -113,7 +113,7 @@ func TestShopifyBackfillHasAllThatTheForwardRunHas(t *testing.T) {
 	forward, past := newShopify(t), newShopify(t)
 	for _, s := range []*shopifyShop{forward, past} {
 		for id := range int64(30) {
-			o := s.order(id+1, time.Duration(id*40)*time.Hour)
+			o := s.order(id+1, time.Duration(1+id*40)*time.Hour)
 			for n := range id % 6 {
 				o.Lines = append(o.Lines, simulator.Line{ID: o.ID*100 + n + 1, Quantity: 1, Current: 1, SKU: "X", Cents: 100})
 			}
