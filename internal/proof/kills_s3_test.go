@@ -27,6 +27,7 @@ import (
 type s3Server struct {
 	dir      string
 	endpoint string
+	alive    io.Closer // the server ends when this is closed, or collected
 }
 
 const (
@@ -90,7 +91,8 @@ var startS3 = sync.OnceValues(func() (*s3Server, error) {
 	}
 	server := exec.Command(self)
 	server.Env = append(os.Environ(), s3Folder+"="+dir, s3Address+"="+address)
-	if _, err := server.StdinPipe(); err != nil { // open as long as this process lives
+	alive, err := server.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	if err := server.Start(); err != nil {
@@ -99,7 +101,7 @@ var startS3 = sync.OnceValues(func() (*s3Server, error) {
 	for range 100 {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
-			return &s3Server{dir: dir, endpoint: "http://" + address}, conn.Close()
+			return &s3Server{dir: dir, endpoint: "http://" + address, alive: alive}, conn.Close()
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
