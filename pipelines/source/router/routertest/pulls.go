@@ -118,7 +118,7 @@ func (w *World) weather() {
 // Pulls plays runs over shops until n pulls are done and counts what the lake then holds wrongly.
 func Pulls(t *testing.T, name string, open func(t testing.TB, seed uint64) *World) {
 	t.Helper()
-	pulls := map[string]int{"": 500, "pr": 10_000, "long": 10_000}[os.Getenv("OMOFLOW_PROOF")]
+	pulls := map[string]int{"": 300, "pr": 500, "long": 10_000}[os.Getenv("OMOFLOW_PROOF")]
 	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_PROOF_SEEDS")); err == nil && os.Getenv("OMOFLOW_PROOF") == "long" {
 		pulls = n
 	}
