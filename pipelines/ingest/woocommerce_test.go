@@ -95,7 +95,7 @@ func (w *wooShop) view(stream string) {
 			}
 		}
 	}
-	s := "SELECT NULL AS order_id, NULL AS amount WHERE false"
+	s := "SELECT NULL AS order_id, NULL AS refund_id, NULL AS amount WHERE false"
 	if len(parts) > 0 {
 		s = strings.Join(parts, " UNION ALL BY NAME ")
 	}
