@@ -230,9 +230,9 @@ func (s *shopStorm) rows(stream, query string) []string {
 	return storm.lines(stream, query)
 }
 
-// TestShopifyLosesAndRepeatsNothing pulls simulated shops through edits between pages, ties, throttles, ended page tokens,
+// TestProofShopifyStorm pulls simulated shops through edits between pages, ties, throttles, ended page tokens,
 // broken connections, crashes, late refunds, merges and deletes. When the shop holds still, what counts is the shop.
-func TestShopifyLosesAndRepeatsNothing(t *testing.T) {
+func TestProofShopifyStorm(t *testing.T) {
 	pulls := map[string]int{"": 24, "pr": 500, "long": 10_000}[os.Getenv("OMOFLOW_PROOF")]
 	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_PROOF_SEEDS")); err == nil && os.Getenv("OMOFLOW_PROOF") == "long" {
 		pulls = n

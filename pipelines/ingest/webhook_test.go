@@ -106,9 +106,9 @@ func (h *hookedShop) states() map[string]string {
 	return all
 }
 
-// TestWebhooksInAnyOrderEndInTheNewestState sends every version of every order several times, shuffled and in groups, with
+// TestProofWebhooksInAnyOrder sends every version of every order several times, shuffled and in groups, with
 // pulls between them. The newest version stands with all its lines, and the pull, which is the truth, changes nothing.
-func TestWebhooksInAnyOrderEndInTheNewestState(t *testing.T) {
+func TestProofWebhooksInAnyOrder(t *testing.T) {
 	seeds, first := map[string]int{"": 1, "pr": 25, "long": 500}[os.Getenv("OMOFLOW_PROOF")], 0
 	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_SEED")); err == nil {
 		first, seeds = n, 1

@@ -224,9 +224,9 @@ func (s *storm) pullOnce(values map[string]any) error {
 	return err
 }
 
-// TestWooCommerceLosesAndRepeatsNothing pulls simulated shops through edits between pages, ties, throttles, broken
+// TestProofWooCommerceStorm pulls simulated shops through edits between pages, ties, throttles, broken
 // connections, crashes, trash, deletes and silent edits. When the shop holds still, what counts is the shop.
-func TestWooCommerceLosesAndRepeatsNothing(t *testing.T) {
+func TestProofWooCommerceStorm(t *testing.T) {
 	pulls := map[string]int{"": 24, "pr": 500, "long": 10_000}[os.Getenv("OMOFLOW_PROOF")]
 	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_PROOF_SEEDS")); err == nil && os.Getenv("OMOFLOW_PROOF") == "long" {
 		pulls = n

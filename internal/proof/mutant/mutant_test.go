@@ -65,7 +65,7 @@ func TestMutantsAreKilled(t *testing.T) {
 			fmt.Printf("killed  %s: %s, %.0f s\n", m.what, m.test, time.Since(started).Seconds())
 		}
 	}
-	fmt.Printf("proof: deliberate faults are found: %d faults, %d found\n", run, killed)
+	fmt.Printf("mutants: deliberate faults are found: %d faults, %d found\n", run, killed)
 	if killed != run || run == 0 {
 		t.Errorf("%d of %d faults were found", killed, run)
 	}

@@ -110,7 +110,8 @@ func (s *site) want(what string, got, want int) {
 	}
 }
 
-func TestOnlyProvenBodiesAreTaken(t *testing.T) {
+// TestProofForgedWebhooks changes every bit of a signed body and every byte of its signature.
+func TestProofForgedWebhooks(t *testing.T) {
 	s := newSite(t, nil)
 	body := `{"id": 7, "total": "1.00"}`
 	good := webhook.Sign([]byte(body), secret.Of("canary-new"))
