@@ -107,9 +107,12 @@ func (a *app) checkSource(ctx context.Context, config *Config, source string, ad
 		a.checkAPI(ctx, config, source, add)
 		return
 	}
-	place, err := openPlace(ctx, config.resolve(config.Sources[source].Path))
+	place, err := config.openPlace(ctx, source)
 	files := 0
 	if err == nil {
+		if remote, ok := place.(interface{ Close() }); ok {
+			defer remote.Close()
+		}
 		err = place.List(ctx, func(file.Entry) error { files++; return nil })
 	}
 	add("source "+source, fmt.Sprintf("%d files in %s", files, config.Sources[source].Path), err)

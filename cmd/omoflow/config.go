@@ -54,6 +54,7 @@ type Engine struct {
 type SourceConfig struct {
 	Kind  string                `yaml:"kind"`
 	Path  string                `yaml:"path"`
+	SFTP  *SFTPConfig           `yaml:"sftp"` // of a path sftp://user@host/folder
 	Feeds map[string]FeedConfig `yaml:"feeds"`
 
 	api map[string]any // of an API: what its platform declares
@@ -188,6 +189,9 @@ func (c *Config) validateSource(name string, bad func(key, hint, format string, 
 	}
 	if source.Path == "" {
 		return bad(key+".path", "name the folder or s3:// prefix that files arrive at", "is missing")
+	}
+	if err := source.validateSFTP(key, bad); err != nil {
+		return err
 	}
 	if len(source.Feeds) == 0 {
 		return bad(key+".feeds", "declare at least one feed", "is empty")

@@ -54,6 +54,11 @@ func TestConfigRefusals(t *testing.T) {
 		{"share", "profile: loyverse-by-item", "profile: x, refuse_over: many", "refuse_over", "2%"},
 		{"patience", "profile: loyverse-by-item", "profile: x, expect: {each: feed, every: day, late_after: soon}", "expect.late_after", "2d"},
 		{"endless patience", "profile: loyverse-by-item", "profile: x, expect: {each: feed, every: day, late_after: 400d}", "expect.late_after", "2d"},
+		{"unknown server", "path: ./in", "path: sftp://till@host/in", "sources.tills.sftp", "host_key"},
+		{"server without host key", "path: ./in", "path: sftp://till@host/in\n    sftp: {key: file:id}", "sftp.host_key", "fingerprint"},
+		{"server without login", "path: ./in", "path: sftp://till@host/in\n    sftp: {known_hosts: ./known}", "sftp.key", "private key"},
+		{"password in clear", "path: ./in", "path: sftp://till@host/in\n    sftp: {known_hosts: ./known, password: hunter2}", "sftp.password", "env:NAME"},
+		{"server of a folder", "path: ./in", "path: ./in\n    sftp: {known_hosts: ./known, key: file:id}", "sources.tills.sftp", "sftp://user@host"},
 		{"tabs", "company:", "\tcompany:", "omoflow.yaml:", ""},
 	}
 	for _, c := range cases {

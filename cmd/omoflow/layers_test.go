@@ -51,6 +51,8 @@ var doors = map[string]string{
 	"github.com/spf13/cobra":       "cmd/omoflow",
 	"github.com/goccy/go-yaml":     "internal/strictyaml",
 	"github.com/jedib0t/go-pretty": "cmd/omoflow",
+	"github.com/pkg/sftp":          "pipelines/source/sftp",
+	"golang.org/x/crypto":          "pipelines/source/sftp",
 }
 
 func TestImportsGoDownOnly(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
-	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/file"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
@@ -126,17 +125,17 @@ func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bo
 
 // feeds turns the configured sources, or the named ones, into the feeds of ingest.
 func (p *project) ingestFeeds(ctx context.Context, only []string, recordTo string) (feeds []ingest.Feed, closing func(), err error) {
-	var opened []source.API
+	var opened []interface{ Close() }
 	closing = func() {
-		for _, api := range opened {
-			api.Close()
+		for _, one := range opened {
+			one.Close()
 		}
 	}
 	feeds, err = p.openFeeds(ctx, only, recordTo, &opened)
 	return feeds, closing, err
 }
 
-func (p *project) openFeeds(ctx context.Context, only []string, recordTo string, opened *[]source.API) ([]ingest.Feed, error) {
+func (p *project) openFeeds(ctx context.Context, only []string, recordTo string, opened *[]interface{ Close() }) ([]ingest.Feed, error) {
 	for _, name := range only {
 		if _, ok := p.config.Sources[name]; !ok {
 			hint := "the sources are " + strings.Join(sortedKeys(p.config.Sources), ", ")
@@ -160,9 +159,12 @@ func (p *project) openFeeds(ctx context.Context, only []string, recordTo string,
 			*opened, feeds = append(*opened, api), append(feeds, own...)
 			continue
 		}
-		place, err := openPlace(ctx, p.config.resolve(source.Path))
+		place, err := p.config.openPlace(ctx, name)
 		if err != nil {
 			return nil, err
+		}
+		if remote, ok := place.(interface{ Close() }); ok {
+			*opened = append(*opened, remote)
 		}
 		for _, feedName := range sortedKeys(source.Feeds) {
 			feed, err := p.config.ingestFeed(name, feedName, place)
@@ -207,17 +209,6 @@ func (c *Config) profile(name string) (*profile.Profile, error) {
 		return nil, fault.Wrap(err, fault.Usage, "profile_missing", path, "correct the feed's profile key in "+c.path, "the profile cannot be read")
 	}
 	return profile.Parse(path, data)
-}
-
-func openPlace(ctx context.Context, url string) (file.Place, error) {
-	if !strings.Contains(url, "://") {
-		return file.Dir(url), nil
-	}
-	bucket, err := openBucket(ctx, url, false)
-	if err != nil {
-		return nil, err
-	}
-	return file.Bucket(bucket, ""), nil
 }
 
 func (p *project) ingestOptions(a *app, db *warehouse.DB) ingest.Options {

@@ -393,6 +393,9 @@ func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) (
 		eg.Go(func() error {
 			failpoint.Hit("fetch.page.before")
 			path, err := d.Fetch(ctx, dir)
+			if errors.Is(err, file.ErrChanging) || errors.Is(err, os.ErrNotExist) {
+				return nil // the next run meets it finished, or not at all
+			}
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,11 @@ type Entry struct {
 	Modified time.Time
 }
 
-// Place is where files arrive: a folder or a prefix of a bucket.
+// ErrChanging says that a file changed while it was fetched: it is left for the next run.
+var ErrChanging = errors.New("the file is still changing")
+
+// Place is where files arrive: a folder, a prefix of a bucket, or a folder of an SFTP server. An error of Fetch that is
+// ErrChanging or os.ErrNotExist leaves the file for the next run.
 type Place interface {
 	List(ctx context.Context, fn func(Entry) error) error
 	Fetch(ctx context.Context, name, dir string) (path string, err error)
