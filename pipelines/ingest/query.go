@@ -258,7 +258,7 @@ func (q *streamQuery) outer() ([]string, error) {
 		case !ok:
 			list = append(list, "CAST(NULL AS "+c.Type+") AS "+id)
 		case own.Auto:
-			list = append(list, "row_number() OVER (PARTITION BY _f, "+q.ownerKey()+" ORDER BY _r) AS "+id)
+			list = append(list, q.position(c.Type)+" AS "+id)
 		case c.Type == "TIMESTAMP":
 			sql, err := q.utc(c.Name, location)
 			if err != nil {
@@ -275,8 +275,10 @@ func (q *streamQuery) outer() ([]string, error) {
 	return list, nil
 }
 
-// ownerKey is the first key column: what lines are numbered within.
-func (q *streamQuery) ownerKey() string { return warehouse.Identifier(q.Stream.Key[0]) }
+// position numbers the rows of one owner, which the first key column names, in the order of the file.
+func (q *streamQuery) position(typ string) string {
+	return "CAST(row_number() OVER (PARTITION BY _f, " + warehouse.Identifier(q.Stream.Key[0]) + " ORDER BY _r) AS " + typ + ")"
+}
 
 // recordID joins the key columns that the stream has.
 func (q *streamQuery) recordID() string {
@@ -284,8 +286,10 @@ func (q *streamQuery) recordID() string {
 	for _, key := range q.Stream.Key {
 		c, ok := q.own[key]
 		switch {
-		case !ok || c.Auto:
+		case !ok:
 			parts = append(parts, "''")
+		case c.Auto:
+			parts = append(parts, q.position("VARCHAR"))
 		case c.Column.Type == "TIMESTAMP":
 			parts = append(parts, "coalesce(CAST("+local(key)+" AS VARCHAR), '')")
 		case c.Column.Type == "VARCHAR" && c.Column.Required:

@@ -38,7 +38,7 @@ type ColumnPlan struct {
 	Agg    string // first, sum, min, max, count
 	Exact  bool   // every value was checked while reading: no cast can fail and none is missing
 	Bad    string // "null": a failed cast makes null instead of refusing the row
-	Auto   bool   // line_no: numbered by the engine
+	Auto   bool   // numbered by the engine: line_no, and keys that are a position in their record
 }
 
 // SlotColumn is a column of the normalised records that Convert writes.
@@ -181,6 +181,8 @@ func (p *Profile) expression(expr string, n slot, s *slots, path []string) (sql,
 		n.nullBad = (c.Bad == "null" || n.nullBad) && n.required == ""
 	case isCapture:
 		n.columns = []string{expr}
+	case p.Define[expr] != "":
+		return p.translate(expr, s, path)
 	case identifier.MatchString(strings.ToLower(expr)):
 		return "", "", p.bad("unknown_column", nearest(expr, sorted(p.Columns), `declare it under columns; a fixed value goes under constants or is written = 'x'`), append(path, expr), "column %q is not declared under columns", expr)
 	default:
@@ -239,6 +241,13 @@ func (p *Profile) compileMapping(stream string, c retail.Column, m Mapping, s *s
 		default:
 			return filled, p.bad("invalid_value", "name a column or an expression", path, "auto is for keys and line_no")
 		}
+		return filled, nil
+	}
+	if _, isColumn := p.Columns["position"]; m.Expr == "position" && !isColumn {
+		if key, _ := retail.StreamNamed(stream); c.Type != "VARCHAR" || slices.Index(key.Key, c.Name) < 1 || len(p.Streams[stream].OnePer) > 0 {
+			return filled, p.bad("invalid_value", "name a column or an expression", path, "position is for the second key column of streams that have one row per record")
+		}
+		filled.Auto, filled.Exact = true, true
 		return filled, nil
 	}
 	n := slotFor(c)

@@ -190,7 +190,24 @@ func (p *Profile) translate(expr string, s *slots, path []string) (sql, single s
 			out.WriteString(single)
 			count++
 			continue
+		case t.kind == 'w' && next == "(" && strings.EqualFold(t.text, "lookup"):
+			found, end, err := p.lookup(tokens, i+1, s, path)
+			if err != nil {
+				return "", "", err
+			}
+			out.WriteString(found)
+			other, i = true, end
+			continue
 		case t.kind == 'w' && next != "(":
+			if defined := p.Define[t.text]; defined != "" {
+				inner, err := p.defined(t.text, defined, s, path)
+				if err != nil {
+					return "", "", err
+				}
+				out.WriteString(inner)
+				other = true
+				continue
+			}
 			if c, ok := p.Columns[t.text]; ok {
 				single = s.add(slot{kind: idSlot, typ: "VARCHAR", columns: []string{t.text}, nullBad: c.Bad == "null"})
 				out.WriteString(single)

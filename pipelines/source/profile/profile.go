@@ -34,11 +34,13 @@ type Profile struct {
 	StopAt     []Rule            `yaml:"stop_at"` // nothing from this row on is a record
 	Nulls      []string          `yaml:"nulls"`   // texts that mean empty, besides the empty text
 	Columns    map[string]Column `yaml:"columns"` // name used below -> where it comes from
+	Define     map[string]string `yaml:"define"`  // name -> SQL over columns and other such names, for use in expressions
 	Fill       Fill              `yaml:"fill"`    // cells that are written on the first row of a group only
 	Dates      Dates             `yaml:"dates"`
 	Numbers    Numbers           `yaml:"numbers"`
 	Constants  map[string]string `yaml:"constants"`  // canonical column -> value, for every stream that has it
 	Attributes string            `yaml:"attributes"` // unmapped (default), all or none
+	Formulas   string            `yaml:"formulas"`   // XLSX: value (default) or text of a formula with a stored value
 	Padding    string            `yaml:"padding"`    // CSV: drop (default) or keep white space around unquoted cells, in attributes
 	Streams    map[string]Stream `yaml:"streams"`
 
@@ -67,12 +69,6 @@ type Column struct {
 	Bad      string // "null": a cell that cannot be read is quarantined alone and the row stays
 	Expand   bool   // scientific: expand: codes in powers of ten are exact (4.0128e+10 is 40128000000)
 	UTC      bool   // zone: UTC: times without an offset are UTC, whatever the profile's zone
-}
-
-// Fill copies cells down: an empty cell of Columns takes the value of the row above while By stays the same.
-type Fill struct {
-	Columns []string `yaml:"columns"`
-	By      []string `yaml:"by"`
 }
 
 // Dates says how the file writes days and times.
@@ -216,6 +212,7 @@ func (p *Profile) defaults() {
 	set(&p.Numbers.Decimal, "auto")
 	set(&p.Attributes, "unmapped")
 	set(&p.Padding, "drop")
+	set(&p.Formulas, "value")
 	if p.Header.SearchRows == 0 {
 		p.Header.SearchRows = 30
 	}
@@ -244,6 +241,7 @@ func (p *Profile) check() error {
 		oneOf("encoding", p.Encoding, "auto", "utf-8", "utf-16", "gb18030", "windows-1252"),
 		oneOf("attributes", p.Attributes, "unmapped", "all", "none"),
 		oneOf("padding", p.Padding, "drop", "keep"),
+		oneOf("formulas", p.Formulas, "value", "text"),
 		oneOf("dates.order", p.Dates.Order, "auto", "ymd", "mdy", "dmy"),
 		oneOf("numbers.decimal", p.Numbers.Decimal, "auto", ".", ","),
 	} {
@@ -284,7 +282,12 @@ func (p *Profile) checkColumns() error {
 			return p.bad("invalid_value", "write `bad: null`, or leave it out to refuse the row", []string{"columns", name, "bad"}, "bad: %q is not known", c.Bad)
 		}
 	}
-	for _, name := range append(slices.Clone(p.Fill.Columns), p.Fill.By...) {
+	for _, name := range sorted(p.Define) {
+		if _, taken := p.Columns[name]; taken || !identifier.MatchString(name) || accessors[name] || name == "auto" || name == "position" || name == "lookup" {
+			return p.bad("invalid_name", "use a name of lower-case letters, digits and _ that no column has", []string{"define", name}, "%q cannot be defined", name)
+		}
+	}
+	for _, name := range p.Fill.names() {
 		if err := p.declared(name, []string{"fill"}); err != nil {
 			return err
 		}

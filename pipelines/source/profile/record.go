@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -52,7 +51,7 @@ type binding struct {
 	hashAll  bool // no cell is mapped: the whole record is its content
 	attrs    []attribute
 	rules    [2][]boundRule // ignore, stop
-	fill, by []int
+	fill     filling
 	nulls    []string
 	zone     *time.Location
 	dates    dates
@@ -143,12 +142,7 @@ func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map
 			b.rules[i] = append(b.rules[i], boundRule{n, r.pattern})
 		}
 	}
-	for _, name := range p.Profile.Fill.Columns {
-		b.fill = append(b.fill, at[name])
-	}
-	for _, name := range p.Profile.Fill.By {
-		b.by = append(b.by, at[name])
-	}
+	b.fill = p.Profile.Fill.bind(at)
 	return b
 }
 
@@ -162,6 +156,7 @@ type worker struct {
 	json     []byte
 	cells    [][]byte
 	previous [][]byte // fill: the record above, copied
+	lost     bool     // fill: the first record of the group is refused
 }
 
 func newWorker(b *binding) *worker {
@@ -216,10 +211,16 @@ func (w *worker) record(r row) {
 		return
 	}
 	if why := w.shape(r); why != nil {
+		w.lost = w.lost || w.fill.begins(r.cells)
 		w.refuse("row", r, "", r.raw, why)
 		return
 	}
-	if len(w.fill) > 0 {
+	begins := w.fill.begins(r.cells)
+	if w.lost = w.lost && !begins; w.lost {
+		w.refuse("row", r, "", r.raw, &reason{"part_refused", "belongs to a record of which another part is refused"})
+		return
+	}
+	if len(w.fill.columns) > 0 {
 		w.fillDown(r.cells)
 	}
 	start, values := len(p.out), len(p.refusals)
@@ -228,6 +229,7 @@ func (w *worker) record(r row) {
 		if why := w.value(s, r.cells); why != nil {
 			if !s.nullBad {
 				p.out, p.refusals = p.out[:start], p.refusals[:values]
+				w.lost = w.lost || begins
 				w.refuse("row", r, s.name, r.raw, why)
 				return
 			}
@@ -309,22 +311,4 @@ func (w *worker) refuse(kind string, r row, column string, raw []byte, why *reas
 		Kind: kind, Row: w.part.records, Line: r.line, Column: column, Code: why.code, Message: why.message,
 		Raw: strings.ToValidUTF8(strings.TrimRight(string(raw), "\r\n"), "?"),
 	})
-}
-
-// fillDown copies cells of the record above into empty ones while the group is the same.
-func (w *worker) fillDown(cells [][]byte) {
-	same := w.previous != nil
-	for _, i := range w.by {
-		same = same && i >= 0 && i < len(cells) && i < len(w.previous) && bytes.Equal(cells[i], w.previous[i])
-	}
-	for _, i := range w.fill {
-		if same && i >= 0 && i < len(cells) && i < len(w.previous) && len(cells[i]) == 0 {
-			cells[i] = w.previous[i]
-		}
-	}
-	kept := make([][]byte, len(cells))
-	for i := range cells {
-		kept[i] = bytes.Clone(cells[i])
-	}
-	w.previous = kept
 }

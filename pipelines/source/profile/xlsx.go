@@ -21,6 +21,7 @@ type sheetSource struct {
 	epoch04 bool
 	line    int64
 	pending []row
+	written bool // formulas: text
 }
 
 // maxWorkbookPart bounds one unpacked part of a workbook.
@@ -69,7 +70,7 @@ func damagedBook(err error) error {
 
 func (p *Plan) openWorkbook(o *opened) (source, Layout, map[string]int, error) {
 	layout := Layout{Format: "xlsx", Encoding: encUTF8}
-	s := &sheetSource{opened: o}
+	s := &sheetSource{opened: o, written: p.Profile.Formulas == "text"}
 	sheet, err := s.findSheet(p.Profile.Sheet)
 	if err != nil {
 		return nil, layout, nil, err
@@ -334,6 +335,9 @@ func columnIndex(ref string) int {
 
 // text gives a cell as text: dates by their style, numbers exactly, formulas without a value as written.
 func (s *sheetSource) text(c xmlCell) string {
+	if s.written && c.Formula != "" {
+		return "=" + c.Formula
+	}
 	switch c.Type {
 	case "s":
 		if i, err := strconv.Atoi(c.Value); err == nil && i >= 0 && i < len(s.shared) {

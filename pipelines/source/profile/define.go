@@ -1,0 +1,68 @@
+package profile
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// defined writes what a name of define stands for. A name may use others, but not itself.
+func (p *Profile) defined(name, expr string, s *slots, path []string) (string, error) {
+	mark := "define " + name
+	if slices.Contains(path, mark) {
+		return "", p.bad("invalid_expression", "write it without itself", []string{"define", name}, "%q is defined by itself", name)
+	}
+	sql, _, err := p.translate(strings.TrimPrefix(strings.TrimSpace(expr), "="), s, append(slices.Clone(path), mark))
+	return "(" + sql + ")", err
+}
+
+var slotWord = regexp.MustCompile(`\bs[0-9]+\b`)
+
+// lookup writes lookup(key, expression, column): the text of column on the records of the same file whose key has the
+// expression's value; null when there is none or they do not agree. It reads tokens from the opening parenthesis.
+func (p *Profile) lookup(tokens []token, i int, s *slots, path []string) (sql string, end int, err error) {
+	bad := func() (string, int, error) {
+		return "", 0, p.bad("invalid_expression", "write lookup(column, expression, column)", path, "lookup() takes a column, an expression and a column")
+	}
+	var arguments []string
+	depth, text := 0, ""
+	for ; i < len(tokens); i++ {
+		t := tokens[i].text
+		switch {
+		case t == "(" && depth == 0:
+			depth = 1
+			continue
+		case t == "(":
+			depth++
+		case t == ")":
+			depth--
+		case t == "," && depth == 1:
+			arguments, text = append(arguments, strings.TrimSpace(text)), ""
+			continue
+		}
+		if depth == 0 {
+			if t == ")" {
+				break
+			}
+			continue
+		}
+		text += t
+	}
+	if arguments = append(arguments, strings.TrimSpace(text)); len(arguments) != 3 || i == len(tokens) {
+		return bad()
+	}
+	var names [2]string
+	for n, column := range []string{arguments[0], arguments[2]} {
+		if err := p.declared(column, path); err != nil {
+			return "", 0, err
+		}
+		names[n] = s.add(slot{kind: idSlot, typ: "VARCHAR", columns: []string{column}, nullBad: p.Columns[column].Bad == "null"})
+	}
+	value, _, err := p.translate(arguments[1], s, path)
+	if err != nil {
+		return "", 0, err
+	}
+	value = slotWord.ReplaceAllString(value, "record.$0")
+	return fmt.Sprintf("(SELECT CASE WHEN min(other.%[2]s) = max(other.%[2]s) THEN min(other.%[2]s) END FROM record AS other WHERE other._f = record._f AND other.%[1]s = (%[3]s))", names[0], names[1], value), i, nil
+}
