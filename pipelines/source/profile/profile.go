@@ -54,10 +54,11 @@ type Header struct {
 	Names      []string `yaml:"names"`       // the file has no header row: these are its columns
 }
 
-// Rule matches a row by one cell.
+// Rule matches a row by one cell, and by others that must be empty.
 type Rule struct {
-	Column  string `yaml:"column"` // declared name, or position from 1
-	Matches string `yaml:"matches"`
+	Column  string   `yaml:"column"` // declared name, or position from 1
+	Matches string   `yaml:"matches"`
+	Empty   []string `yaml:"empty"` // declared names
 
 	pattern *regexp.Regexp
 }
@@ -303,6 +304,11 @@ func (p *Profile) checkRules() error {
 				return p.bad("invalid_pattern", "write a regular expression (RE2)", []string{key, rules[i].Matches}, "%s: %q is not a pattern", key, rules[i].Matches)
 			}
 			rules[i].pattern = pattern
+			for _, name := range rules[i].Empty {
+				if err := p.declared(name, []string{key}); err != nil {
+					return err
+				}
+			}
 			if n, err := strconv.Atoi(rules[i].Column); err == nil && n > 0 {
 				continue
 			}

@@ -75,6 +75,7 @@ type attribute struct {
 type boundRule struct {
 	at      int
 	pattern *regexp.Regexp
+	empty   []int
 }
 
 // bind resolves columns to cells.
@@ -139,7 +140,11 @@ func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map
 			if n--; err != nil {
 				n = at[r.Column]
 			}
-			b.rules[i] = append(b.rules[i], boundRule{n, r.pattern})
+			rule := boundRule{at: n, pattern: r.pattern}
+			for _, name := range r.Empty {
+				rule.empty = append(rule.empty, at[name])
+			}
+			b.rules[i] = append(b.rules[i], rule)
 		}
 	}
 	b.fill = p.Profile.Fill.bind(at)
@@ -185,7 +190,7 @@ type mark struct {
 
 func (w *worker) matches(rules []boundRule, cells [][]byte) bool {
 	for _, r := range rules {
-		if r.at >= 0 && r.at < len(cells) && r.pattern.Match(cells[r.at]) {
+		if r.at >= 0 && r.at < len(cells) && r.pattern.Match(cells[r.at]) && !slices.ContainsFunc(r.empty, func(i int) bool { return i >= 0 && i < len(cells) && len(cells[i]) > 0 }) {
 			return true
 		}
 	}
