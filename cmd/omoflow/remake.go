@@ -15,6 +15,7 @@ import (
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/report"
 	"github.com/omoflow/omoflow/pipelines/source/file"
+	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/transforms"
 )
 
@@ -71,7 +72,7 @@ func (r *repair) raw(ctx context.Context, place file.Place, f lake.File) error {
 	defer clean()
 	var same []file.Entry
 	if err := place.List(ctx, func(e file.Entry) error {
-		if e.Size == f.Bytes {
+		if e.Size == f.Bytes || f.Archive != nil && e.Size == f.Archive.Bytes {
 			same = append(same, e)
 		}
 		return nil
@@ -83,9 +84,21 @@ func (r *repair) raw(ctx context.Context, place file.Place, f lake.File) error {
 		if err != nil {
 			return err
 		}
-		made, err := ingest.Repack(ctx, dir, f, path, func(o lake.Object, packed string) error { return r.put(ctx, o, objstore.File(packed)) })
-		if err != nil || made {
-			return err
+		paths := []string{path}
+		if f.Archive != nil {
+			members, err := profile.Unpack(path, dir, profile.Limits{}, true)
+			if err != nil {
+				continue // not the archive that was taken
+			}
+			for _, m := range members {
+				paths = append(paths, m.Path)
+			}
+		}
+		for _, path := range paths {
+			made, err := ingest.Repack(ctx, dir, f, path, func(o lake.Object, packed string) error { return r.put(ctx, o, objstore.File(packed)) })
+			if err != nil || made {
+				return err
+			}
 		}
 	}
 	return nil

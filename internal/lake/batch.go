@@ -77,6 +77,14 @@ type File struct {
 	Reason      string            `json:"reason,omitempty"`
 	Captures    map[string]string `json:"captures,omitempty"`
 	Controls    []Control         `json:"controls,omitempty"`
+	Archive     *Archive          `json:"archive,omitempty"` // it came in; Name is then the archive's, a slash, and its own
+}
+
+// Archive is a delivered file that held several.
+type Archive struct {
+	Name   string `json:"name"` // as delivered
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // Staged is the typed rows of one canonical stream of a batch.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,6 +42,7 @@ type batch struct {
 
 	made map[string]string // key -> file: objects are only made here, not stored; nil when they are stored
 
+	vanished  []lake.FileRef // files of archives that were delivered again without them
 	notes     []Finding
 	replay    bool // known records count again
 	unchecked bool // streams are written first and checked by their row counts
@@ -50,6 +52,7 @@ type batch struct {
 // intent is what a batch is made for.
 type intent struct {
 	replay        []lake.FileRef // the files are taken again, whatever is known of them, and replace these
+	archive       *lake.Archive  // they came in
 	before, after json.RawMessage
 	backfill      *lake.Backfill
 }
@@ -61,7 +64,8 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, why intent, re
 		return err
 	}
 	defer clean()
-	arrivals, err := f.fetch(ctx, dir, group)
+	arrivals, notes, err := f.fetch(ctx, dir, group)
+	result.Findings = append(result.Findings, notes...)
 	if err != nil || len(arrivals) == 0 && f.API == nil {
 		return err
 	}
@@ -70,6 +74,11 @@ func (f *feed) take(ctx context.Context, group []source.Delivery, why intent, re
 	b.body.CursorBefore, b.body.CursorAfter, b.body.Backfill = why.before, why.after, why.backfill
 	b.replay = why.replay != nil
 	failpoint.Hit("dedupe.begin")
+	if b.replay && why.archive != nil {
+		for i := range arrivals {
+			arrivals[i].archive = why.archive
+		}
+	}
 	b.enter(arrivals, b.replay || f.API != nil)
 	failpoint.Hit("dedupe.end")
 	b.body.ID = b.id()
@@ -122,7 +131,7 @@ func (b *batch) makeRows(ctx context.Context) error {
 func (b *batch) enter(arrivals []arrival, replay bool) {
 	here := map[string]int{}
 	for _, a := range arrivals {
-		t := &taken{path: a.path, plain: a.plain, tried: true, File: lake.File{No: len(b.files), Name: a.Name, SHA256: a.sha, Bytes: a.size, Modified: a.Modified, Captures: a.Captures}}
+		t := &taken{path: a.path, plain: a.plain, tried: true, File: lake.File{No: len(b.files), Name: a.Name, SHA256: a.sha, Bytes: a.size, Modified: a.Modified, Captures: a.Captures, Archive: a.archive}}
 		b.files = append(b.files, t)
 		if ref, ok := b.state.waiting[a.sha+" "+b.mapping]; ok && b.API != nil && !b.replay {
 			// All of it went to quarantine by these rules before; it waits there.
@@ -153,6 +162,10 @@ func (b *batch) enter(arrivals []arrival, replay bool) {
 			}
 		}
 		here[a.sha] = t.No
+	}
+	if !replay {
+		b.vanished = b.state.vanished(arrivals)
+		b.body.Supersedes = append(b.body.Supersedes, b.vanished...)
 	}
 }
 
@@ -261,20 +274,17 @@ func (b *batch) commit(ctx context.Context) error {
 	return nil
 }
 
-// keepSuperseded leaves the earlier delivery in force when the one that should replace it was refused.
+// keepSuperseded leaves the earlier delivery in force when the one that should replace it was refused. A refused file of an
+// archive may be a vanished one under a new name.
 func (b *batch) keepSuperseded() {
 	for _, t := range b.files {
-		old, ok := b.state.names[t.Name]
-		if !ok || !t.Refused {
+		if !t.Refused {
 			continue
 		}
-		var kept []lake.FileRef
-		for _, ref := range b.body.Supersedes {
-			if ref != old {
-				kept = append(kept, ref)
-			}
-		}
-		b.body.Supersedes = kept
+		old, ok := b.state.names[t.Name]
+		b.body.Supersedes = slices.DeleteFunc(b.body.Supersedes, func(ref lake.FileRef) bool {
+			return ok && ref == old || t.Archive != nil && slices.Contains(b.vanished, ref)
+		})
 	}
 }
 

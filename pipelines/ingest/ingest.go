@@ -19,7 +19,6 @@ import (
 	"sort"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 
 	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
@@ -312,8 +311,12 @@ func (s *state) add(b lake.Batch, seq int64) {
 		}
 	}
 	for _, file := range b.Files {
-		s.known[knownKey(file.Name, file.Bytes, file.Modified)] = true
 		ref := lake.FileRef{Batch: b.ID, FileNo: file.No}
+		if a := file.Archive; a != nil {
+			s.known[knownKey(a.Name, a.Bytes, file.Modified)] = true
+		} else {
+			s.known[knownKey(file.Name, file.Bytes, file.Modified)] = true
+		}
 		if file.Raw.Key != "" {
 			s.raws[file.SHA256] = file
 		}
@@ -328,15 +331,6 @@ func (s *state) add(b lake.Batch, seq int64) {
 			s.shas[file.Name] = file.SHA256
 		}
 	}
-}
-
-// arrival is a delivery whose content identity is known.
-type arrival struct {
-	source.Delivery
-	path  string
-	sha   string
-	size  int64
-	plain *profile.Plain // the proof, when the file has one
 }
 
 // run takes in what is new of one feed.
@@ -382,47 +376,6 @@ func (f *feed) run(ctx context.Context, result *Result) error {
 		return nil
 	}
 	return f.log.Checkpoint(ctx) // which does nothing while no run of entries is full
-}
-
-// fetch brings deliveries here and hashes them. One that changes meanwhile is left for the next run.
-func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) ([]arrival, error) {
-	all := make([]arrival, len(group))
-	eg, ctx := errgroup.WithContext(ctx)
-	eg.SetLimit(2)
-	for i, d := range group {
-		eg.Go(func() error {
-			failpoint.Hit("fetch.page.before")
-			path, err := d.Fetch(ctx, dir)
-			if errors.Is(err, file.ErrChanging) || errors.Is(err, os.ErrNotExist) {
-				return nil // the next run meets it finished, or not at all
-			}
-			if err != nil {
-				return err
-			}
-			all[i], err = f.arrive(ctx, d, path)
-			failpoint.Hit("fetch.page.after")
-			return err
-		})
-	}
-	if err := eg.Wait(); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(a arrival) bool { return a.sha == "" || a.size != a.Size }), nil
-}
-
-// arrive hashes a file. One that the engine may be able to read itself is proven meanwhile: only a file that is delivered
-// again under another name is proven in vain.
-func (f *feed) arrive(ctx context.Context, d source.Delivery, path string) (arrival, error) {
-	a := arrival{Delivery: d, path: path}
-	proven := make(chan *profile.Plain, 1)
-	go func() { proven <- f.prove(ctx, path, d.Size, d.Captures) }()
-	var err error
-	a.sha, a.size, err = hashFile(path)
-	a.plain = <-proven
-	if errors.Is(err, os.ErrNotExist) {
-		return arrival{}, nil
-	}
-	return a, fault.Wrap(err, fault.Unavailable, "unreadable_file", d.Name, "give this user read permission", "the delivered file cannot be read")
 }
 
 func hashFile(path string) (sha string, size int64, err error) {

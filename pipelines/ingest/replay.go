@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
@@ -170,14 +171,22 @@ func (f *feed) replay(ctx context.Context, filter Filter, result *Result) error 
 			return path, unpack(ctx, f.opt.Lake, stored, path)
 		}}
 		if f.pattern != nil {
-			if captures, ok := f.pattern.Match(stored.Name); ok {
+			if captures, ok := f.captures(stored); ok {
 				d.Captures = captures
 			}
 		}
-		if err := f.take(ctx, []source.Delivery{d}, intent{replay: []lake.FileRef{refs[i]}, before: f.state.cursor, after: f.state.cursor}, result); err != nil {
+		if err := f.take(ctx, []source.Delivery{d}, intent{replay: []lake.FileRef{refs[i]}, archive: stored.Archive, before: f.state.cursor, after: f.state.cursor}, result); err != nil {
 			return fault.Wrap(err, fault.KindOf(err), "replay", stored.Name, fault.HintOf(err), "the file cannot be taken in again")
 		}
 		failpoint.Hit("replay.file_done")
 	}
 	return nil
+}
+
+// captures gives what the feed's pattern captures of a file that was taken before.
+func (f *feed) captures(stored lake.File) (map[string]string, bool) {
+	if a := stored.Archive; a != nil {
+		return f.pattern.Within(a.Name, strings.TrimPrefix(stored.Name, a.Name+"/"))
+	}
+	return f.pattern.Match(stored.Name)
 }

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -193,20 +193,19 @@ func (o *opened) openZip(file *os.File, limits Limits) (io.Reader, error) {
 	if err != nil {
 		return nil, refuse("truncated", "deliver the file again, whole", "the zip directory cannot be read")
 	}
-	if len(archive.File) > limits.Entries {
-		return nil, refuse("too_many_entries", "check where the file comes from", "the zip has %d entries", len(archive.File))
-	}
-	var data []*zip.File
-	for _, entry := range archive.File {
-		if entry.Name == "xl/workbook.xml" {
-			o.xlsx = archive
-			return nil, nil
+	data, err := members(archive, limits)
+	switch {
+	case err != nil:
+		return nil, err
+	case data == nil && holdsWorkbook(archive):
+		o.xlsx = archive
+		return nil, nil
+	case len(data) > 1: // one that holds good files was unpacked before
+		if _, err := extract(data, "", o.size, limits); err != nil {
+			return nil, err
 		}
-		if !strings.HasSuffix(entry.Name, "/") && !strings.HasPrefix(entry.Name, "__MACOSX/") && !strings.HasSuffix(entry.Name, ".DS_Store") {
-			data = append(data, entry)
-		}
-	}
-	if len(data) != 1 {
+		fallthrough
+	case len(data) != 1:
 		return nil, refuse("zip_not_one_file", "unpack it, or deliver one file per zip", "the zip holds %d files", len(data))
 	}
 	inner, err := data[0].Open()
@@ -215,4 +214,8 @@ func (o *opened) openZip(file *os.File, limits Limits) (io.Reader, error) {
 	}
 	o.close = append(o.close, inner.Close)
 	return inner, nil
+}
+
+func holdsWorkbook(archive *zip.Reader) bool {
+	return slices.ContainsFunc(archive.File, func(f *zip.File) bool { return f.Name == "xl/workbook.xml" })
 }
