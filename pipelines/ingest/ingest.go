@@ -19,7 +19,6 @@ import (
 	"sort"
 	"time"
 
-
 	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
