@@ -31,12 +31,18 @@ func (b *build) checkFile(ctx context.Context, w *warehouse.Conn, check *Model) 
 	if known && unchanged {
 		return was, nil
 	}
+	took := known && same && was.Status == passed
+	if check.Inputs[0].Kind == Repeated {
+		if suspect, err := b.mayRepeat(ctx, w, check.Inputs[0].Name, took); err != nil || !suspect {
+			return result, err
+		}
+	}
 	names, driven := b.partitionsOf(check)
 	if check.Part.Unit == "" || !driven {
 		names = []string{""}
 	}
 	for _, name := range names {
-		if known && same && was.Status == passed && b.seenBefore(check, name) {
+		if took && b.seenBefore(check, name) {
 			continue
 		}
 		query, err := b.showCheck(ctx, w, check, name)
@@ -48,6 +54,19 @@ func (b *build) checkFile(ctx context.Context, w *warehouse.Conn, check *Model) 
 		}
 	}
 	return result, nil
+}
+
+// mayRepeat tells whether two rows of a table may share their grain; passed says that none of the parent's did.
+func (b *build) mayRepeat(ctx context.Context, w warehouse.Session, table string, passed bool) (bool, error) {
+	m, ok := b.project.Model(table)
+	if !ok {
+		return true, nil
+	}
+	changed, kept := b.changedFiles(m)
+	if !passed || b.parent.Models[table] != b.models[table] {
+		changed, kept = append(changed, kept...), nil
+	}
+	return b.repeats(ctx, w, m, changed, kept)
 }
 
 // seenBefore tells whether a partition of a check sees the very files that it saw in the parent.

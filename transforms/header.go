@@ -79,6 +79,7 @@ const (
 	Key         InputKind = "key"           // all rows whose bucket(col) is this one
 	All         InputKind = "all"           // everything
 	Undated     InputKind = "undated"       // rows of a staged stream that carry no business date
+	Repeated    InputKind = "repeated"      // of a check: everything, but the check is asked only when two rows may share their grain
 )
 
 var (
@@ -111,7 +112,7 @@ func parseModel(file, text string) (*Model, error) {
 	for name, kind := range h.Inputs {
 		input, err := parseInput(name, kind)
 		if err != nil {
-			return nil, wrong("bad_input", "use same, previous, previous(all), window(n), key(col), all or undated", "input %s: %v", name, err)
+			return nil, wrong("bad_input", "use same, previous, previous(all), window(n), key(col), all or undated, in checks also repeated", "input %s: %v", name, err)
 		}
 		m.Inputs = append(m.Inputs, input)
 	}
@@ -156,7 +157,7 @@ func parseInput(name, text string) (Input, error) {
 	input := Input{Name: name, Kind: InputKind(match[1])}
 	argument := strings.TrimSpace(match[2])
 	switch input.Kind {
-	case Same, All, Undated:
+	case Same, All, Undated, Repeated:
 		if argument != "" {
 			return Input{}, fmt.Errorf("%s takes no argument", match[1])
 		}

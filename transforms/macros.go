@@ -3,6 +3,7 @@ package transforms
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,16 +154,24 @@ func number(v any) int {
 }
 
 // ratio divides exactly: k digits, half away from zero, null on a zero divisor. Both sides may have up to four decimals.
-// The engine's own / goes through a double.
+// The engine's own / goes through a double. Where both sides are small enough, 64 bits hold every step: the engine divides
+// those several times faster than 128 bits.
 func ratio(a, b string, digits any) (string, error) {
 	k := number(digits)
 	if k < 1 || k > 12 {
 		return "", fmt.Errorf("ratio: digits is a number from 1 to 12, not %v", digits)
 	}
 	power := "1" + strings.Repeat("0", k)
-	wide := func(x string) string { return fmt.Sprintf("CAST(CAST((%s) AS DECIMAL(38,4)) * 10000 AS HUGEINT)", x) }
-	return fmt.Sprintf("(CAST(sign(%[1]s) * sign(%[2]s) * ((2 * abs(%[1]s) * %[3]s + abs(%[2]s)) // (2 * nullif(abs(%[2]s), 0))) AS DECIMAL(%[4]d,0)) * CAST(0.%[5]s1 AS DECIMAL(%[6]d,%[6]d)))",
-		wide(a), wide(b), power, 38-k, strings.Repeat("0", k-1), k), nil
+	whole := func(x, integer string, width int) string {
+		return fmt.Sprintf("CAST(CAST((%s) AS DECIMAL(%d,4)) * 10000 AS %s)", x, width, integer)
+	}
+	quotient := func(a, b string) string {
+		return fmt.Sprintf("CAST(sign(%[1]s) * sign(%[2]s) * ((2 * abs(%[1]s) * %[3]s + abs(%[2]s)) // (2 * nullif(abs(%[2]s), 0))) AS DECIMAL(%[4]d,0))", a, b, power, 38-k)
+	}
+	// 2 * a * 10^(4+k) + b * 10^4 stays below 2^63, and both fit into thirteen digits.
+	most := min(400_000_000, int64(math.Pow10(14-k))*4)
+	return fmt.Sprintf("(CASE WHEN abs(%[1]s) < %[3]d AND abs(%[2]s) < 1000000000 THEN %[4]s ELSE %[5]s END * CAST(0.%[6]s1 AS DECIMAL(%[7]d,%[7]d)))",
+		a, b, most, quotient(whole(a, "BIGINT", 13), whole(b, "BIGINT", 13)), quotient(whole(a, "HUGEINT", 38), whole(b, "HUGEINT", 38)), strings.Repeat("0", k-1), k), nil
 }
 
 // mul multiplies decimals without overflow and rounds once, half away from zero, to the scale asked for.

@@ -141,6 +141,10 @@ func fits(m *Model, input Input, part Partitioning) string {
 		if m.Part.Unit == "bucket" && part.Unit != "bucket" || m.Part.timed() && !dated && (!part.timed() || rank(part.Unit) > rank(m.Part.Unit)) {
 			return fmt.Sprintf("its partitions (%s) do not lie inside those of the model (%s)", orFull(part), orFull(m.Part))
 		}
+	case Repeated:
+		if !m.IsCheck() || m.Part.Unit != "" || len(m.Inputs) != 1 || strings.Contains(input.Name, "staged.") {
+			return "repeated is for a check without a partition whose only input is a table"
+		}
 	case Key:
 		if m.Part.Unit != "bucket" {
 			return "key(column) is for models of kind key"

@@ -22,7 +22,7 @@ func (b *build) audit(ctx context.Context, w warehouse.Session, t *task, path, s
 		return err
 	}
 	alike := "false"
-	if slices.Contains(t.m.Checks, uniqueGrain) && orderedBy(query, t.m.Grain) {
+	if orderedBy(query, t.m.Grain) {
 		alike = "mark = mark_before"
 	}
 	if t.m.Part.Unit == "" && alike == "false" {

@@ -23,10 +23,13 @@ func TestOrderedBy(t *testing.T) {
 }
 
 // TestRepeatedGrainIsFound plants rows of the same grain where the check may not see them: in one file, in an order that does
-// not put them side by side, in two partitions of one build, and in a partition that was there before.
+// not put them side by side, in two partitions of one build, and in a partition that was there before. The built-in check and
+// one of SQL that is asked about repeated rows alone find the same.
 func TestRepeatedGrainIsFound(t *testing.T) {
 	const model = "/*\nabout: Takings.\nkind: partition\npartition: month(business_date)\ngrain: [GRAIN]\ninputs: {staged.order: same}\nchecks: [unique_grain]\n*/\n" +
 		"SELECT location_id, total_amount, order_id, business_date FROM {{ref \"staged.order\"}} ORDER BY ORDERED"
+	const twice = "/*\nabout: Twice.\nseverity: block\ninputs: {plain: repeated}\n*/\n" +
+		"SELECT GRAIN, count(*) AS row_qty FROM {{ref \"plain\"}} GROUP BY GRAIN HAVING count(*) > 1 ORDER BY GRAIN"
 	one := func(id, store, day string) order { return order{id, store, "c", "1.00", day, 0} }
 	for name, c := range map[string]struct {
 		grain, ordered string
@@ -40,28 +43,36 @@ func TestRepeatedGrainIsFound(t *testing.T) {
 		"nothing is repeated":   {"location_id, business_date", "business_date, location_id, order_id", [][]order{{one("o1", "S1", "2026-01-05")}, {one("o2", "S1", "2026-02-01"), one("o3", "S2", "2026-02-01")}}},
 		"nothing, out of order": {"order_id", "business_date, location_id, order_id", [][]order{{one("o1", "S1", "2026-01-05"), one("o2", "S1", "2026-02-05")}, {one("o3", "S1", "2026-02-01"), one("o4", "S2", "2026-02-01")}}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			tree := fstest.MapFS{"staging/x/plain.sql": {Data: []byte(strings.NewReplacer("GRAIN", c.grain, "ORDERED", c.ordered).Replace(model))}}
-			s := newShop(t, 2, []fs.FS{tree}...)
-			for i, rows := range c.days {
-				s.deliver("a", "b"+string(rune('1'+i)), rows)
-				if i < len(c.days)-1 {
-					s.publish()
+		for _, check := range []string{"unique_grain", "twice"} {
+			t.Run(name+" "+check, func(t *testing.T) {
+				tree := fstest.MapFS{
+					"staging/x/plain.sql": {Data: []byte(strings.NewReplacer("GRAIN", c.grain, "ORDERED", c.ordered, "unique_grain", check).Replace(model))},
+					"checks/x/twice.sql":  {Data: []byte(strings.ReplaceAll(twice, "GRAIN", c.grain))},
 				}
-			}
-			candidate, err := Build(t.Context(), s.opt)
-			if strings.HasPrefix(name, "nothing") {
-				if err != nil {
-					t.Fatal(err)
+				if check != "twice" {
+					delete(tree, "checks/x/twice.sql")
 				}
-				return
-			}
-			if fault.KindOf(err) != fault.Findings || candidate.Release.Checks[0].Status != failed || !strings.Contains(err.Error(), "unique_grain of plain found") {
-				t.Fatalf("got %v", err)
-			}
-			if !slices.ContainsFunc([]string{"location_id=S1", "location_id=S2"}, func(s string) bool { return strings.Contains(err.Error(), s) }) {
-				t.Errorf("the rows are not shown: %v", err)
-			}
-		})
+				s := newShop(t, 2, []fs.FS{tree}...)
+				for i, rows := range c.days {
+					s.deliver("a", "b"+string(rune('1'+i)), rows)
+					if i < len(c.days)-1 {
+						s.publish()
+					}
+				}
+				candidate, err := Build(t.Context(), s.opt)
+				if strings.HasPrefix(name, "nothing") {
+					if err != nil {
+						t.Fatal(err)
+					}
+					return
+				}
+				if fault.KindOf(err) != fault.Findings || candidate.Release.Checks[0].Status != failed || !strings.Contains(err.Error(), "of plain found") {
+					t.Fatalf("got %v", err)
+				}
+				if !slices.ContainsFunc([]string{"location_id=S1", "location_id=S2"}, func(s string) bool { return strings.Contains(err.Error(), s) }) {
+					t.Errorf("the rows are not shown: %v", err)
+				}
+			})
+		}
 	}
 }

@@ -282,7 +282,7 @@ func replayAll(ctx context.Context, db *warehouse.DB, list []transforms.Statemen
 				if !ordered {
 					query = finalOrder.ReplaceAllLiteralString(query, "")
 				}
-				return conn.Exec(groupCtx, "COPY (\n"+query+"\n) TO "+warehouse.Literal(filepath.Join(dir, filepath.Base(s.Path)))+" (FORMAT parquet, COMPRESSION zstd)")
+				return conn.Exec(groupCtx, "COPY (\n"+query+"\n) TO "+warehouse.Literal(filepath.Join(dir, filepath.Base(s.Path)))+" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
 			})
 		}
 		if err := group.Wait(); err != nil {

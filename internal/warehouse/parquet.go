@@ -30,7 +30,8 @@ type CopyResult struct {
 	SHA256      string // hex
 }
 
-// CopyParquet writes the rows of query, in its order, to path as one zstd Parquet file: COPY, fsync, reopen, compare
+// CopyParquet writes the rows of query, in its order, to path as one zstd Parquet file (level 1: for keys made of digests it is smaller than
+// the engine's level 3 and a third faster): COPY, fsync, reopen, compare
 // the footer's row count with the rows the query gave, hash. The same rows give the same bytes at any number of
 // threads when query ends in a total ORDER BY. A failure leaves no file.
 func (s session) CopyParquet(ctx context.Context, query, path string, opt CopyOptions) (result CopyResult, err error) {
@@ -43,7 +44,7 @@ func (s session) CopyParquet(ctx context.Context, query, path string, opt CopyOp
 	if size == 0 {
 		size = DefaultRowGroupSize
 	}
-	statement := fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d%s)", query, Literal(path), size, fieldIDs(opt.FieldIDs))
+	statement := fmt.Sprintf("COPY (\n%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE %d%s)", query, Literal(path), size, fieldIDs(opt.FieldIDs))
 	done, err := s.via.ExecContext(ctx, statement)
 	if err != nil {
 		return CopyResult{}, classify(ctx, err, query)

@@ -3,7 +3,7 @@ about: "An order is in one month only: a correction that moves its business date
 owner: data
 severity: block
 inputs:
-  sales.order: all
+  sales.order: repeated
 */
 WITH sales_order AS (SELECT * FROM {{ref "sales.order"}}),
 repeated AS (

@@ -2,8 +2,10 @@
 about: "The lines of an order come from one delivered file, where the source gives them no numbers of their own. A receipt delivered again with a change keeps the lines of both files: nothing tells a change from a second part."
 owner: data
 severity: warn
+kind: partition
+partition: month(business_date)
 inputs:
-  sales.order_line: all
+  sales.order_line: same
 */
 WITH order_line AS (SELECT * FROM {{ref "sales.order_line"}}),
 unnumbered AS (

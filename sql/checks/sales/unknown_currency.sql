@@ -2,10 +2,12 @@
 about: "Every currency is one of ISO 4217."
 owner: data
 severity: block
+kind: partition
+partition: month(business_date)
 inputs:
-  sales.order: all
-  sales.payment: all
-  sales.refund_line: all
+  sales.order: same
+  sales.payment: same
+  sales.refund_line: same
   int_currency: all
 */
 WITH sales_order AS (SELECT * FROM {{ref "sales.order"}}),

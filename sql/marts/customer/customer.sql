@@ -42,7 +42,10 @@ bought AS (
     sum(home_refund_net_amount) AS home_refund_net_amount,
     min(first_business_date) AS first_business_date,
     max(last_business_date) AS last_business_date,
-    min(CAST(first_business_date AS VARCHAR) || coalesce(channel, '')) AS first_text   -- a day has ten characters: the least text holds the first day's first channel
+    min(channel) FILTER (WHERE channel NOT IN ('online', 'store')) AS other_channel,
+    min(first_business_date) FILTER (WHERE channel NOT IN ('online', 'store')) AS first_other_date,
+    min(first_business_date) FILTER (WHERE channel = 'online') AS first_online_date,
+    min(first_business_date) FILTER (WHERE channel = 'store') AS first_store_date
   FROM customer_month
   GROUP BY customer_id
 ),
@@ -105,7 +108,11 @@ location_ranked AS (
 final AS (
   SELECT
     person.customer_id,
-    substr(bought.first_text, 11) AS first_channel,
+    CASE bought.first_business_date                 -- of two on one day the first by name
+      WHEN bought.first_other_date THEN bought.other_channel
+      WHEN bought.first_online_date THEN 'online'
+      WHEN bought.first_store_date THEN 'store'
+    END AS first_channel,
     location_ranked.home_location_id,
     region_ranked.region,
     person.record_qty,
