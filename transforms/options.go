@@ -58,7 +58,7 @@ const (
 	defaultWorkers   = 2
 	defaultSplitRows = 100_000
 	// engineVersion changes when the Go side of the engine computes rows or files differently.
-	engineVersion = "omoflow transforms 1"
+	engineVersion = "omoflow transforms 2"
 )
 
 // systemColumns gives the columns of a system input.

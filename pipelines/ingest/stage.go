@@ -37,7 +37,7 @@ func (b *batch) stage(ctx context.Context) error {
 		if err := b.openRecords(ctx, conn); err != nil {
 			return err
 		}
-		b.unchecked = b.sink.Size() > inMemory && b.plain() && !b.Profile.Whole && len(b.plan.Refuse) == 0
+		b.unchecked = b.sink.Size() > inMemory && b.plain() && !b.Profile.Whole && !b.Profile.WholeReceipts && len(b.plan.Refuse) == 0
 		defer func() {
 			_ = conn.Exec(context.WithoutCancel(ctx), "DROP VIEW IF EXISTS record; DROP TABLE IF EXISTS typed_record; DROP TABLE IF EXISTS bad_record") // temporary
 		}()
@@ -72,6 +72,9 @@ var errFewerRows = errors.New("fewer rows than records")
 
 func (b *batch) stageStreams(ctx context.Context, conn *warehouse.Conn) error {
 	b.body.Staged = nil
+	if b.Profile.WholeReceipts {
+		return b.stageReceipts(ctx, conn)
+	}
 	for _, s := range b.plan.Streams {
 		if err := b.stageStream(ctx, conn, s); err != nil {
 			return err
@@ -322,10 +325,7 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 	}
 	failpoint.Hit("stage.copy_done")
 	if s.Where == "" && len(s.OnePer) == 0 {
-		want := int64(0)
-		for _, t := range b.files {
-			want += t.Counts.Accepted
-		}
+		want := b.accepted()
 		if done.Rows < want && b.unchecked {
 			return errFewerRows
 		}
@@ -340,6 +340,16 @@ func (b *batch) stageStream(ctx context.Context, conn *warehouse.Conn, s profile
 		return err
 	}
 	return b.keepStaged(ctx, conn, s, done, path, "")
+}
+
+// accepted is how many records of the batch's files are to be staged.
+func (b *batch) accepted() (n int64) {
+	for _, t := range b.files {
+		if t.DuplicateOf == nil {
+			n += t.Counts.Accepted
+		}
+	}
+	return n
 }
 
 // keepStaged uploads a stream's file and notes it in the batch.

@@ -207,21 +207,7 @@ func (b *batch) stageWhole(ctx context.Context, conn *warehouse.Conn, s profile.
 
 // tombstones inserts one row per key and month in which an earlier delivery has rows and the new one none.
 func (b *batch) tombstones(s profile.StreamPlan, owner, earlier string) string {
-	values := map[string]string{
-		"source": warehouse.Literal(b.Source), "source_record_id": "mark.id", "source_version": "mark.version", "batch": warehouse.Literal(b.body.ID),
-		"file_no": "CAST(mark._f AS INTEGER)", "source_row": "CAST(mark.r AS BIGINT)", "business_date": "mark.day", "delivered": "''", owner: "mark.id",
-	}
-	var names, list []string
-	for _, c := range s.Stream.All() {
-		names = append(names, warehouse.Identifier(c.Name))
-		value, ok := values[c.Name]
-		if !ok {
-			if value = "NULL"; c.Required && c.Type == "VARCHAR" {
-				value = "''"
-			}
-		}
-		list = append(list, "CAST("+value+" AS "+c.Type+")")
-	}
+	names, list := b.tombstone(s, owner, map[string]string{"id": "mark.id", "version": "mark.version", "file": "mark._f", "row": "mark.r", "day": "mark.day"})
 	id := warehouse.Identifier(owner)
 	return fmt.Sprintf(`INSERT INTO whole_row (%[1]s, delivered) SELECT %[2]s, '' FROM (
   SELECT one.id, one._f, one.r, max(old.business_date) AS day, greatest(max(old.source_version), max(one.version)) AS version
@@ -230,7 +216,7 @@ func (b *batch) tombstones(s profile.StreamPlan, owner, earlier string) string {
   INNER JOIN whole_record AS one ON old.%[4]s = one.id
   WHERE old.n = 1 AND old.delivered <> '' AND NOT EXISTS (SELECT 1 FROM whole_row AS new WHERE new.%[4]s = old.%[4]s AND date_trunc('month', new.business_date) IS NOT DISTINCT FROM date_trunc('month', old.business_date))
   GROUP BY one.id, one._f, one.r, date_trunc('month', old.business_date)
-) AS mark`, strings.Join(names, ", "), strings.Join(list, ", "), earlier, id)
+) AS mark`, names, list, earlier, id)
 }
 
 // Known lists the records of an API stream that the lake holds, with the given columns of the head stream and the number

@@ -18,17 +18,20 @@ import (
 
 // Profile maps one file layout to canonical streams. Zero values mean: detect it.
 type Profile struct {
-	Name       string            `yaml:"profile"`
-	About      string            `yaml:"about"`
-	Format     string            `yaml:"format"`    // auto, csv, xlsx, jsonl
-	Encoding   string            `yaml:"encoding"`  // auto, utf-8, utf-16, gb18030, windows-1252
-	Delimiter  string            `yaml:"delimiter"` // auto, tab or one character
-	Sheet      string            `yaml:"sheet"`     // XLSX: name or number from 1; empty is the first visible
-	Records    string            `yaml:"records"`   // JSON: path of the records; several with commas, the first that is there counts
-	Explode    []string          `yaml:"explode"`   // JSON: arrays of a record of which each element makes one
-	Whole      bool              `yaml:"whole"`     // JSON: see whole.go
-	Gone       string            `yaml:"gone"`      // condition under which a whole record is the tombstone of its key
-	Refuse     []Refuse          `yaml:"refuse"`    // records that are refused by what they say
+	Name      string   `yaml:"profile"`
+	About     string   `yaml:"about"`
+	Format    string   `yaml:"format"`    // auto, csv, xlsx, jsonl
+	Encoding  string   `yaml:"encoding"`  // auto, utf-8, utf-16, gb18030, windows-1252
+	Delimiter string   `yaml:"delimiter"` // auto, tab or one character
+	Sheet     string   `yaml:"sheet"`     // XLSX: name or number from 1; empty is the first visible
+	Records   string   `yaml:"records"`   // JSON: path of the records; several with commas, the first that is there counts
+	Explode   []string `yaml:"explode"`   // JSON: arrays of a record of which each element makes one
+	Whole     bool     `yaml:"whole"`     // JSON: see whole.go
+	Gone      string   `yaml:"gone"`      // condition under which a whole record is the tombstone of its key
+	// WholeReceipts says that a file which names an order, refund or count holds all of it: a later delivery replaces it.
+	WholeReceipts bool `yaml:"whole_receipts"`
+
+	Refuse     []Refuse          `yaml:"refuse"` // records that are refused by what they say
 	Header     Header            `yaml:"header"`
 	Ignore     []Rule            `yaml:"ignore"`  // rows that are not records: totals, page heads
 	StopAt     []Rule            `yaml:"stop_at"` // nothing from this row on is a record

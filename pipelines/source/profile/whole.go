@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"slices"
+
 	"github.com/omoflow/omoflow/internal/retail"
 )
 
@@ -8,6 +10,9 @@ import (
 // items. A record delivered again replaces all rows of the earlier one in every stream, also those that it no longer
 // has. The record itself is the first of its rows ($part is null there), the elements of its exploded arrays follow; when
 // one part is refused, all are: half an order would be a wrong order.
+
+// Receipts lists the keys of what whole_receipts is about.
+func Receipts() []string { return []string{"order_id", "refund_id", "stocktake_id"} }
 
 // HashSlot tells which slot holds the hash of a whole record's text; "" for other profiles.
 func (p *Plan) HashSlot() string { return p.hash }
@@ -32,6 +37,17 @@ func (p *Profile) checkWhole() error {
 	}
 	if p.Whole && p.Format != "jsonl" {
 		return p.bad("invalid_value", "write format: jsonl", []string{"whole"}, "whole records are read from JSON")
+	}
+	if p.WholeReceipts {
+		if p.Whole {
+			return p.bad("invalid_value", "leave whole_receipts out: whole says it already", []string{"whole_receipts"}, "whole_receipts and whole exclude each other")
+		}
+		if !slices.ContainsFunc(sorted(p.Streams), func(name string) bool {
+			s, _ := retail.StreamNamed(name)
+			return len(s.Key) > 0 && slices.Contains(Receipts(), s.Key[0])
+		}) {
+			return p.bad("invalid_value", "leave it out", []string{"whole_receipts"}, "whole_receipts: no stream of the profile holds orders, refunds or counts")
+		}
 	}
 	for _, r := range p.Refuse {
 		if r.When == "" || r.Code == "" || r.Message == "" {
