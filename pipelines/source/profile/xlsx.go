@@ -22,6 +22,7 @@ type sheetSource struct {
 	line    int64
 	pending []row
 	written bool // formulas: text
+	sheets  []string
 }
 
 // maxWorkbookPart bounds one unpacked part of a workbook.
@@ -154,9 +155,12 @@ func (s *sheetSource) findSheet(wanted string) (string, error) {
 		return "", err
 	}
 	s.epoch04 = book.Properties.Date1904 == "1" || book.Properties.Date1904 == "true"
-	var found []string
+	found := make([]string, 0, len(book.Sheets))
+	defer func() { s.sheets = found }()
 	for i, sheet := range book.Sheets {
-		found = append(found, sheet.Name)
+		if found = append(found, sheet.Name); sheet.State != "" && sheet.State != "visible" {
+			found[i] = "(" + sheet.Name + ", hidden)"
+		}
 		number, err := strconv.Atoi(wanted)
 		if wanted == "" && sheet.State != "" && sheet.State != "visible" ||
 			wanted != "" && sheet.Name != wanted && (err != nil || number != i+1) {
