@@ -30,14 +30,14 @@ type trialFlags struct {
 
 // trial is what a profile made of a file.
 type trial struct {
-	Profile  string          `json:"profile"`
-	File     string          `json:"file"`
-	Encoding string          `json:"encoding"`
-	Header   int64           `json:"header_line"`
-	Counts   lake.Counts     `json:"counts"`
-	Rows     []trialRecord   `json:"rows"`
-	Refused  []trialRefusal  `json:"refused"`
-	Totals   []trialTotal    `json:"totals"`
+	Profile  string         `json:"profile"`
+	File     string         `json:"file"`
+	Encoding string         `json:"encoding"`
+	Header   int64          `json:"header_line"`
+	Counts   lake.Counts    `json:"counts"`
+	Rows     []trialRecord  `json:"rows"`
+	Refused  []trialRefusal `json:"refused"`
+	Totals   []trialTotal   `json:"totals"`
 }
 
 // trialRecord is a delivered record and the canonical rows that begin with it.
