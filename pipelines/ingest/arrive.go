@@ -40,7 +40,11 @@ func (f *feed) fetch(ctx context.Context, dir string, group []source.Delivery) (
 	for i, d := range group {
 		eg.Go(func() error {
 			failpoint.Hit("fetch.page.before")
-			path, err := d.Fetch(ctx, dir)
+			own := filepath.Join(dir, "from-"+strconv.Itoa(i)) // pages all have one name, and must not meet
+			if err := os.Mkdir(own, 0o700); err != nil {
+				return tempFault(err, dir)
+			}
+			path, err := d.Fetch(ctx, own)
 			if errors.Is(err, file.ErrChanging) || errors.Is(err, os.ErrNotExist) {
 				return nil // the next run meets it finished, or not at all
 			}
