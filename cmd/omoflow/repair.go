@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/inspect"
 	"github.com/omoflow/omoflow/internal/journal"
@@ -128,8 +129,10 @@ func (r *repair) found(classes ...inspect.Class) []inspect.Finding {
 
 // put stores an object made again. What is not wrong is left alone.
 func (r *repair) put(ctx context.Context, o lake.Object, body objstore.Body) error {
+	failpoint.Hit("repair.put.before")
 	wrote, err := lake.Mend(ctx, r.bucket, o, body)
 	if wrote {
+		failpoint.Hit("repair.put.after")
 		r.mended[o.Key] = true
 		r.app.progress("made %s again", o.Key)
 	}

@@ -40,11 +40,14 @@ type killer struct {
 	lock          sync.Mutex
 	preparing     sync.Mutex
 	complained    int
+	spent         map[string]time.Duration // processor time of the program, by pipeline
+	staging       stager
 }
 
 // prepared is a pipeline's project before its run, and what the calm run did.
 type prepared struct {
 	dir    string
+	unread bool     // no reader looks at it
 	hits   []string // points in the order they were passed
 	took   time.Duration
 	before string            // digest of the release before
@@ -55,7 +58,7 @@ type prepared struct {
 // newKiller builds the program and the base project.
 func newKiller(t *testing.T) *killer {
 	t.Helper()
-	k := &killer{t: t, root: scratchRoot(t)}
+	k := &killer{t: t, root: scratchRoot(t), spent: map[string]time.Duration{}}
 	k.program = filepath.Join(k.root, "omoflow")
 	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", k.program, "../../cmd/omoflow")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -66,15 +69,61 @@ func newKiller(t *testing.T) *killer {
 	return k
 }
 
+// console is what a program says; it may be read meanwhile.
+type console struct {
+	sync.Mutex
+	text bytes.Buffer
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.Lock()
+	defer c.Unlock()
+	return c.text.Write(p)
+}
+
+func (c *console) String() string {
+	c.Lock()
+	defer c.Unlock()
+	return c.text.String()
+}
+
+// run waits for a command that was started; a service is talked to meanwhile.
+func (k *killer) run(p *pipeline, dir string, command *exec.Cmd, output *console) error {
+	var talk sync.WaitGroup
+	if p.drive != nil {
+		talk.Go(func() { p.drive(k, dir, command, output.String) })
+	}
+	err := command.Wait()
+	talk.Wait()
+	k.spend(p, command)
+	return err
+}
+
+// startAndRun is run from the start.
+func (k *killer) startAndRun(p *pipeline, dir string, command *exec.Cmd, output *console) error {
+	if err := command.Start(); err != nil {
+		return err
+	}
+	return k.run(p, dir, command, output)
+}
+
+// content is what ends of a pipeline are compared by.
+func (k *killer) content(p *pipeline, dir string) map[string]string {
+	if p.content != nil {
+		return p.content(k, dir)
+	}
+	return k.contentOf(dir)
+}
+
 // command is a run of the program with failpoints.
-func (k *killer) command(ctx context.Context, dir string, args []string, failpoints string) (*exec.Cmd, *bytes.Buffer) {
+func (k *killer) command(ctx context.Context, dir string, args []string, failpoints string) (*exec.Cmd, *console) {
 	command := exec.CommandContext(ctx, k.program, append(slices.Clone(args), "-C", dir)...)
 	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(k.root, "cache"), "GOGC=off", "TZ=UTC")
 	if failpoints != "" {
 		command.Args = append(command.Args, "--enable-failpoints")
 		command.Env = append(command.Env, "OMOFLOW_FAILPOINTS="+failpoints)
 	}
-	var output bytes.Buffer
+	var output console
 	command.Stdout, command.Stderr = &output, &output
 	return command, &output
 }
@@ -117,23 +166,26 @@ func (k *killer) prepare(p *pipeline) *prepared {
 	if p.ready != nil {
 		return p.ready
 	}
-	r := &prepared{dir: filepath.Join(k.root, "template-"+p.name)}
+	r := &prepared{dir: filepath.Join(k.root, "template-"+p.name), unread: p.damaged}
 	k.must(linkTree(k.base, r.dir))
 	if p.make != nil {
 		p.make(k, r.dir)
+	}
+	if config := filepath.Join(r.dir, "omoflow.yaml"); !p.heavy && !p.quick && !strings.Contains(k.read(config), "engine:") {
+		k.deliver(config, k.read(config)+"\nengine: {threads: 1}\n") // the same bytes, a sixth cheaper
 	}
 	calm := k.copyOf(p, r)
 	r.before = k.releaseOf(calm)
 	record := filepath.Join(k.root, "hits-"+p.name)
 	command, output := k.command(k.t.Context(), calm, p.args, "record="+record)
 	began := time.Now()
-	if err := command.Run(); exitCode(err) != p.exit {
+	if err := k.startAndRun(p, calm, command, output); exitCode(err) != p.exit {
 		k.t.Fatalf("%s: omoflow %s: %v\n%s", p.name, strings.Join(p.args, " "), err, output)
 	}
 	r.took = time.Since(began)
 	r.hits = strings.Fields(k.read(record))
 	r.after = k.releaseOf(calm)
-	r.end = k.contentOf(calm)
+	r.end = k.content(p, calm)
 	for subject, text := range r.end {
 		if what, _, _ := strings.Cut(subject, " "); what == "error" || what == "damage" || what == "unbalanced" || what == "left" {
 			k.t.Errorf("%s, undisturbed: %s: %s", p.name, subject, text)
@@ -152,7 +204,7 @@ func (k *killer) copyOf(p *pipeline, r *prepared) string {
 	number := k.number.Add(1)
 	dir := filepath.Join(k.root, fmt.Sprintf("run-%d", number))
 	err := errors.Join(os.Mkdir(dir, 0o755), linkTree(filepath.Join(r.dir, "lake"), filepath.Join(dir, "lake")))
-	for _, part := range []string{"inbox", "profiles", "models"} {
+	for _, part := range []string{"inbox", "profiles", "models", "key", "hook", "schedules.yaml"} {
 		if _, missing := os.Stat(filepath.Join(r.dir, part)); missing == nil {
 			err = errors.Join(err, os.Symlink(filepath.Join(r.dir, part), filepath.Join(dir, part)))
 		}
@@ -246,7 +298,7 @@ func (k *killer) runAttempt(p *pipeline, a attempt) bool {
 			timer := time.AfterFunc(a.after, func() { _ = command.Process.Kill() }) // it may be done already
 			defer timer.Stop()
 		}
-		err = command.Wait()
+		err = k.run(p, dir, command, output)
 	}
 	killed, code := wasKilled(err), exitCode(err)
 	switch {
@@ -269,23 +321,38 @@ func (k *killer) runAttempt(p *pipeline, a attempt) bool {
 
 // repeat does what an operator does after a crash, who may be struck by a second one.
 func (k *killer) repeat(p *pipeline, a attempt, dir string) {
+	if p.between != nil {
+		p.between(k, dir)
+	}
 	commands := p.again
 	if commands == nil {
 		commands = [][]string{p.args}
 	}
 	if a.again != "" {
-		command, _ := k.command(context.Background(), dir, commands[0], a.again)
-		if wasKilled(command.Run()) { // else the run had fewer points than the first
+		command, output := k.command(context.Background(), dir, commands[0], a.again)
+		if wasKilled(k.startAndRun(p, dir, command, output)) { // else the run had fewer points than the first
 			k.killed.Add(1)
+			if p.between != nil {
+				p.between(k, dir)
+			}
 		}
 	}
 	for i, args := range commands {
 		command, output := k.command(context.Background(), dir, args, "")
-		code := exitCode(command.Run())
+		code := exitCode(k.startAndRun(p, dir, command, output))
 		if code == p.exit || i < len(commands)-1 && code == 4 { // nothing to replay: it was done before the kill
 			continue
 		}
 		k.complain(p, a, fmt.Sprintf("repeated, omoflow %s ends with %d\n%s", strings.Join(args, " "), code, output))
+	}
+}
+
+// spend adds the processor time of a command that has ended to its pipeline's.
+func (k *killer) spend(p *pipeline, command *exec.Cmd) {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	if state := command.ProcessState; state != nil {
+		k.spent[p.name] += state.UserTime() + state.SystemTime()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +28,13 @@ type pipeline struct {
 	quick bool                            // killed in the fast slice too
 	make  func(k *killer, dir string)     // completes the project in dir, a copy of the base
 	check func(k *killer, project string) // compares the calm end with what is known from elsewhere
-	ready *prepared
+
+	content func(k *killer, dir string) map[string]string                      // what ends are compared by; nil: contentOf
+	drive   func(k *killer, dir string, command *exec.Cmd, said func() string) // talks to a service, and ends it
+	between func(k *killer, dir string)                                        // what happens between a kill and the repetition
+	only    string                                                             // kill at points of this name's start only: the others come at any time
+	damaged bool                                                               // its files are damaged on purpose, or its releases come at any time: readers do not look
+	ready   *prepared
 }
 
 // pipelines lists the ways to use the program that are killed.
@@ -44,7 +51,12 @@ func pipelines() []*pipeline {
 		{name: "s3", args: run, make: moveToS3},
 		{name: "world", args: run, heavy: true, make: deliverDays, check: equalsTruth},
 		{name: "first", args: run, heavy: true, make: forgetLake},
-		{name: "rebuild", args: []string{"rebuild", "-q"}, heavy: true, make: damageTables},
+		{name: "rebuild", args: []string{"rebuild", "-q"}, heavy: true, make: damageTables, damaged: true},
+		{name: "repair", args: []string{"repair", "-q"}, make: damageEverything, damaged: true},
+		{name: "job", args: []string{"schedule", "run", "-q"}, make: makeJobDue, content: jobContent, between: lapse},
+		{name: "pull", args: []string{"run", "-q", "--no-release"}, make: openShop, content: shopContent, check: equalsShop},
+		{name: "backfill", args: []string{"run", "-q", "--no-release", "--source", "shop", "--from", "2026-01-01", "--to", "2026-03-31"}, make: openShop, content: shopContent, check: equalsShop},
+		{name: "webhooks", args: []string{"serve", "--webhooks", "--listen", "127.0.0.1:0"}, make: listenOnly, content: shopContent, check: equalsSent, drive: sendWebhooks, only: "webhook.", damaged: true},
 	}
 }
 

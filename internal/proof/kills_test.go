@@ -3,6 +3,7 @@ package proof
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -101,6 +102,9 @@ func (k *killer) logTimes(what string) {
 	var own, children syscall.Rusage
 	if errors.Join(syscall.Getrusage(syscall.RUSAGE_SELF, &own), syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children)) == nil {
 		seconds := func(r syscall.Rusage) float64 { return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds() }
+		for _, name := range slices.Sorted(maps.Keys(k.spent)) {
+			k.t.Logf("  %s: %.1f s", name, k.spent[name].Seconds())
+		}
 		k.t.Logf("%s: %d attempts, %.0f s of processor time in the program, %.0f s in the driver", what, k.number.Load(), seconds(children), seconds(own))
 	}
 }
@@ -120,6 +124,9 @@ func directedKills(list []*pipeline, n int) []directed {
 		counts := map[string]int{}
 		var names []string
 		for _, name := range p.ready.hits {
+			if !strings.HasPrefix(name, p.only) {
+				continue
+			}
 			if counts[name]++; counts[name] == 1 {
 				names = append(names, name)
 			}
@@ -144,7 +151,7 @@ func directedKills(list []*pipeline, n int) []directed {
 			}
 		}
 	}
-	few := min(n/16, len(heavy)) // they take seconds each
+	few := min(n/32, len(heavy)) // they take seconds each
 	light = spread(light, n-few)
 	return append(light, spread(heavy, max(few, n-len(light)))...)
 }
@@ -251,6 +258,9 @@ var points = strings.Fields(`
 	build.start transform.start transform.copy_done transform.verified transform.uploaded manifest.put.before manifest.put.after
 	check.begin conserve.begin conserve.end candidate.put.before candidate.put.after
 	release.before_publish commit.release.before_put commit.release.after_put_before_ack release.after_publish
+	fetch.committed fetch.compare fetch.window_closed webhook.take.before webhook.take.after
+	repair.put.before repair.put.after schedule.claimed schedule.ended schedule.noted
+	commit.schedule.before_put commit.schedule.after_put_before_ack
 	rebuild.built rebuild.mend.before rebuild.mend.deleted rebuild.mend.after
 	report.render report.upload report.manifest commit.document.before_put commit.document.after_put_before_ack report.archived report.copy
 	export.begin export.temp_written export.file_written export.manifest`)

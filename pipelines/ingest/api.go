@@ -45,6 +45,7 @@ func (f *feed) runAPI(ctx context.Context, result *Result) error {
 	if err != nil || f.API.Reconcile == nil {
 		return err
 	}
+	failpoint.Hit("fetch.compare")
 	known, err := f.known(ctx)
 	if err != nil {
 		return err
@@ -132,6 +133,7 @@ func (f *feed) batches(ctx context.Context, cursor json.RawMessage, past *lake.B
 				_ = os.RemoveAll(filepath.Dir(path)) // scratch
 			}
 		}
+		failpoint.Hit("fetch.committed")
 		done += n
 		f.opt.Progress("%s.%s: %d pages", f.Source, f.Name, done)
 		group, size, safe, cursor = append([]source.Delivery(nil), group[n:]...), 0, 0, after
@@ -207,6 +209,7 @@ func (f *feed) backfill(ctx context.Context, r Range, result *Result) error {
 		}); err != nil {
 			return fmt.Errorf("window %s to %s: %w", w.From.Format(time.DateOnly), w.To.Format(time.DateOnly), err)
 		}
+		failpoint.Hit("fetch.window_closed")
 		eta := time.Duration(float64(f.opt.Now().Sub(began)) / float64(i+1) * float64(len(windows)-i-1))
 		f.opt.Progress("%s.%s: %s to %s done, %d of %d windows, %s left", f.Source, f.Name, w.From.Format(time.DateOnly), w.To.Format(time.DateOnly), i+1, len(windows), eta.Round(time.Second))
 	}

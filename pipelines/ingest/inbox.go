@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"sync"
 
+	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
@@ -40,6 +41,7 @@ func (i *Inbox) Take(ctx context.Context, deliveries []source.Delivery) (Result,
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	var result Result
+	failpoint.Hit("webhook.take.before")
 	err := reevaluate(ctx, &result, func(ctx context.Context, result *Result) error {
 		*result = Result{}
 		if err := i.follow(ctx); err != nil {
@@ -68,6 +70,7 @@ func (i *Inbox) Take(ctx context.Context, deliveries []source.Delivery) (Result,
 		}
 		return nil
 	})
+	failpoint.Hit("webhook.take.after")
 	return result, err
 }
 

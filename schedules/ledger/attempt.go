@@ -126,6 +126,7 @@ func (r *Runner) finish(running context.Context, j *schedules.Job, t Tick, faile
 		record.State = s
 		return change{event.What, record}, nil
 	})
+	failpoint.Hit("schedule.noted")
 	switch {
 	case errors.Is(err, errLost):
 		event.What, event.Why = "lost", errLost.Error()
