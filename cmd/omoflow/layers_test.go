@@ -36,7 +36,7 @@ var floors = []struct {
 	{"pipelines/export", []string{"internal/"}},
 	{"transforms", []string{"sql", "internal/"}},
 	{"schedules", []string{"internal/"}},
-	{"internal/proof", []string{"internal/", "pipelines/", "transforms", "sql"}},
+	{"internal/proof", []string{"internal/", "pipelines/", "transforms", "schedules", "sql"}},
 	{"cmd/omoflow", []string{"internal/", "pipelines/", "transforms", "schedules", "sql"}},
 }
 
