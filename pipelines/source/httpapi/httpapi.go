@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/netguard"
 	"github.com/omoflow/omoflow/internal/secret"
 )
 
@@ -98,10 +99,10 @@ func New(opt Options) (*Client, error) {
 	}
 	fill(&opt)
 	c := &Client{opt: opt, base: base, pace: &pacer{rate: opt.Rate, burst: max(opt.Burst, 1), now: opt.Now, sleep: opt.Sleep}}
-	guard := &dialer{allowPrivate: opt.AllowPrivate, lookup: opt.Lookup}
+	guard := &netguard.Dialer{AllowPrivate: opt.AllowPrivate, Lookup: opt.Lookup}
 	c.http = &http.Client{
 		Transport: &http.Transport{
-			Proxy: nil, DialContext: guard.dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opt.RootCAs},
+			Proxy: nil, DialContext: guard.Dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: opt.RootCAs},
 			TLSHandshakeTimeout: 15 * time.Second, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
 			MaxResponseHeaderBytes: 256 << 10,
 		},
@@ -134,9 +135,6 @@ func fill(o *Options) {
 	}
 	if o.Chance == nil {
 		o.Chance = rand.Float64
-	}
-	if o.Lookup == nil {
-		o.Lookup = lookup
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/netguard"
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
 )
@@ -174,7 +175,7 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 		"64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::", "2002:c0a8:1::", "2001:db8::1", "2001::1", "100::1", "3fff::1", "5f00::1", "fe80::1%eth0",
 	}
 	for _, text := range private {
-		if a := netip.MustParseAddr(text); httpapi.Public(a) {
+		if a := netip.MustParseAddr(text); netguard.Public(a) {
 			t.Errorf("%s counts as public", text)
 		}
 		for _, how := range []string{"literal", "name"} {
@@ -214,7 +215,7 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"93.184.215.14", "8.8.8.8", "2606:4700::1111", "100.63.255.255", "100.128.0.1", "172.32.0.1", "11.0.0.1", "2002:808:808::"} {
-		if !httpapi.Public(netip.MustParseAddr(text)) {
+		if !netguard.Public(netip.MustParseAddr(text)) {
 			t.Errorf("%s counts as private", text)
 		}
 	}

@@ -1,4 +1,6 @@
-package httpapi
+// Package netguard keeps programs that connect to addresses from a configuration out of private networks: a name is resolved,
+// every address it stands for is checked, and a checked address itself is dialled.
+package netguard
 
 import (
 	"context"
@@ -10,18 +12,19 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 )
 
-// dialer resolves a name, checks every address it stands for and dials a checked address itself: what the name means a
-// moment later does not matter.
-type dialer struct {
-	allowPrivate bool
-	lookup       func(ctx context.Context, host string) ([]netip.Addr, error)
+// Dialer connects to checked addresses only: what a name means a moment after the check does not matter. The zero value
+// refuses every address that is not public.
+type Dialer struct {
+	AllowPrivate bool
+	Lookup       func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's names
 }
 
 func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial connects to host:port. A private address without leave is fault.Denied with the code private_address.
+func (d *Dialer) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -29,13 +32,13 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	var all []netip.Addr
 	if one, err := netip.ParseAddr(host); err == nil {
 		all = []netip.Addr{one}
-	} else if all, err = d.lookup(ctx, host); err != nil {
+	} else if all, err = d.resolve(ctx, host); err != nil {
 		return nil, err
 	}
-	if !d.allowPrivate {
+	if !d.AllowPrivate {
 		for _, one := range all {
 			if !Public(one) {
-				return nil, fault.New(fault.Denied, "private_address", host, "write allow_private: true for this source when the server is in your own network",
+				return nil, fault.New(fault.Denied, "private_address", host, "write allow_private: true beside this address when the server is in your own network",
 					"the name stands for %s, which is not a public address", one)
 			}
 		}
@@ -53,6 +56,13 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		failed = errors.New("the name stands for no address")
 	}
 	return nil, failed
+}
+
+func (d *Dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if d.Lookup != nil {
+		return d.Lookup(ctx, host)
+	}
+	return lookup(ctx, host)
 }
 
 // Public tells whether an address is of the open internet: not loopback, link-local, private, shared (CGNAT), unique
