@@ -136,7 +136,14 @@ func (a *app) quarantineShow(ctx context.Context, f quarantineFlags) error {
 	}
 	return a.result("quarantine_records", records, nil, nil, func() error {
 		for _, r := range records {
-			a.print("%s.%s %s line %d column %s: %s: %s\n    %s", r.Source, r.Feed, r.File, r.Line, orNA(r.Column), r.Code, r.Message, r.Raw)
+			place := "whole file"
+			if r.Line > 0 {
+				place = fmt.Sprintf("line %d column %s", r.Line, orNA(r.Column))
+			}
+			a.print("%s.%s %s %s: %s: %s", r.Source, r.Feed, r.File, place, r.Code, r.Message)
+			if r.Raw != "" {
+				a.print("    %s", r.Raw)
+			}
 		}
 		if len(records) == 0 {
 			a.print("nothing is in quarantine")
