@@ -39,6 +39,7 @@ func (a *app) rootCommand() *cobra.Command {
 into object storage, DuckDB turns them into unified tables, and reports go to the joint meeting,
 the quarterly assessment and finance.`,
 		Example:       "  omoflow demo            simulate a retailer and run everything\n  omoflow init shop       start a project of your own\n  omoflow run             ingest what arrived, then release",
+		Version:       codeVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
