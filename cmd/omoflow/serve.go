@@ -113,14 +113,14 @@ type service struct {
 	boxes   map[string]*ingest.Inbox // by source and stream
 	server  *webhook.Server
 	dirty   chan struct{} // something was committed
-	hinted  chan string   // a source has something new that must be asked for
+	hinted  hinted
 	release atomic.Int64
 
-	badReleases, badPulls atomic.Int64 // in a row
+	badReleases, badPulls, badHints atomic.Int64 // in a row
 }
 
 func (a *app) newService(ctx context.Context, p *project, f serveFlags) (_ *service, err error) {
-	s := &service{app: a, project: p, flags: f, boxes: map[string]*ingest.Inbox{}, dirty: make(chan struct{}, 1), hinted: make(chan string, 64)}
+	s := &service{app: a, project: p, flags: f, boxes: map[string]*ingest.Inbox{}, dirty: make(chan struct{}, 1), hinted: hinted{more: make(chan struct{}, 1), boxes: map[string]bool{}}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -185,6 +185,9 @@ func (s *service) openShop(ctx context.Context, name string) (*webhook.Shop, err
 			return nil, err
 		}
 		s.boxes[name+"."+feed.Name] = box
+		if feed.API.Ask != nil {
+			s.hinted.add(name + "." + feed.Name) // an earlier process may have left some
+		}
 	}
 	return &webhook.Shop{API: hooked, Secrets: secrets}, nil
 }
@@ -201,24 +204,12 @@ func (s *service) close() {
 
 // commit makes deliveries durable and asks for a release.
 func (s *service) commit(ctx context.Context, name, stream string, deliveries []source.Delivery) error {
-	var bodies []source.Delivery
-	for _, d := range deliveries {
-		if d.Fetch != nil {
-			bodies = append(bodies, d)
-		}
-	}
-	if len(bodies) < len(deliveries) {
-		select {
-		case s.hinted <- name:
-		default: // so many wait that the next pull is near
-		}
-	}
-	if len(bodies) == 0 {
-		return nil
-	}
-	result, err := s.boxes[name+"."+stream].Take(ctx, bodies)
+	result, err := s.boxes[name+"."+stream].Take(ctx, deliveries)
 	if len(result.Batches) > 0 {
 		s.touch()
+	}
+	if slices.ContainsFunc(deliveries, func(d source.Delivery) bool { return d.Hint != nil }) {
+		s.hinted.add(name + "." + stream)
 	}
 	return err
 }
@@ -243,6 +234,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { s.releases(work) })
 	workers.Go(func() { s.pulls(work) })
+	workers.Go(func() { s.answers(work) })
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(&limited{Listener: listener, slots: make(chan struct{}, connections)}) }()
 	var err error
@@ -285,14 +277,13 @@ func (s *service) releases(ctx context.Context) {
 	}
 }
 
-// pulls reads the API sources at the start, regularly, and when a webhook said that there is something new.
+// pulls reads the API sources at the start and regularly.
 func (s *service) pulls(ctx context.Context) {
 	s.touch() // what was committed before the last end
 	ticker := time.NewTicker(s.flags.pull)
 	defer ticker.Stop()
-	names := s.pulled
 	for {
-		done, err := s.project.ingest(ctx, s.app, names, past{})
+		done, err := s.project.ingest(ctx, s.app, s.pulled, past{})
 		if ctx.Err() != nil {
 			return
 		}
@@ -304,24 +295,6 @@ func (s *service) pulls(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			names = s.pulled
-		case name := <-s.hinted:
-			names = s.hints(name)
-		}
-	}
-}
-
-// hints gives every source that asked to be pulled, once.
-func (s *service) hints(first string) []string {
-	names := []string{first}
-	for {
-		select {
-		case name := <-s.hinted:
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		default:
-			return names
 		}
 	}
 }
@@ -340,11 +313,11 @@ func (s *service) failed(what string, inARow *atomic.Int64, err error) bool {
 // health answers what happened so far: 503 after failures, so that a watcher notices.
 func (s *service) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	releases, pulls := s.badReleases.Load(), s.badPulls.Load()
-	if releases+pulls > 0 {
+	releases, pulls, hints := s.badReleases.Load(), s.badPulls.Load(), s.badHints.Load()
+	if releases+pulls+hints > 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"release": s.release.Load(), "failed_releases": releases, "failed_pulls": pulls, "webhooks": s.server.Counts()}) // a client that went away
+	_ = json.NewEncoder(w).Encode(map[string]any{"release": s.release.Load(), "failed_releases": releases, "failed_pulls": pulls, "failed_hints": hints, "webhooks": s.server.Counts()}) // a client that went away
 }
 
 // limited hands out a bounded number of connections at a time.

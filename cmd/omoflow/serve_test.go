@@ -112,6 +112,21 @@ func (s *served) post(topic, id string, body []byte) (int, time.Duration) {
 	return answer.StatusCode, time.Since(began)
 }
 
+// answered waits until what webhooks named of a stream was read.
+func (s *served) answered(stream string, limit time.Duration) {
+	s.t.Helper()
+	for began := time.Now(); time.Since(began) < limit; time.Sleep(10 * time.Millisecond) {
+		tail, ok, err := s.service.project.lake.HintLog("shop", stream).Tail(context.Background())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if ok && tail.Kind == "answered" {
+			return
+		}
+	}
+	s.t.Fatalf("the hints of %s are not answered within %s", stream, limit)
+}
+
 // await waits until a release holds what a log holds now, and gives it.
 func (s *served) await(log string, limit time.Duration) release.Release {
 	s.t.Helper()
@@ -173,7 +188,14 @@ func TestServeReleasesWhatWebhooksBring(t *testing.T) {
 		t.Fatalf("answer %d", code)
 	}
 	o.Put(s.sim)
+	o.Modified = at.Add(time.Second)
+	o.PutRefund(s.sim, 77, at.Add(time.Second), 100, nil)
+	if code, _ := s.post("order.updated", "c", o.JSON(time.UTC)); code != 200 { // it names a refund that it does not hold
+		t.Fatalf("answer %d", code)
+	}
+	s.answered("refunds", time.Minute)
 	s.await("stock", time.Minute)
+	s.await("refunds", time.Minute)
 	rel := s.await("orders", time.Minute)
 	const position = "SELECT location_id, on_hand_qty FROM inventory.position WHERE sku LIKE '%HOOK-7%'"
 	if got := s.query(rel, position); got != "WEB|12.000" {
@@ -181,6 +203,9 @@ func TestServeReleasesWhatWebhooksBring(t *testing.T) {
 	}
 	if got := s.query(rel, "SELECT count(*) FROM sales.order WHERE order_id LIKE '%31%'"); got != "1" {
 		t.Errorf("%s orders", got)
+	}
+	if got := s.query(rel, "SELECT count(*) FROM sales.refund_line WHERE order_id LIKE '%31%'"); got != "1" {
+		t.Errorf("%s refunds", got)
 	}
 	if code, _ := s.post("product.updated", "again", stockEvent(7, 40, at)); code != 200 {
 		t.Errorf("repetition: answer %d", code)

@@ -118,6 +118,11 @@ func (l *Lake) StreamLog(source, feed string) *journal.Log {
 	return l.log(streamLogs + Encode(source) + "/" + Encode(feed))
 }
 
+// HintLog is the log of what webhooks named without bringing it, and of which of that was read since.
+func (l *Lake) HintLog(source, feed string) *journal.Log {
+	return l.log("hint/" + Encode(source) + "/" + Encode(feed))
+}
+
 // ReleaseLog is the log whose entries are releases.
 func (l *Lake) ReleaseLog() *journal.Log { return l.log("release") }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"github.com/omoflow/omoflow/internal/failpoint"
@@ -19,6 +20,8 @@ type Inbox struct {
 	mutex sync.Mutex
 	feed  *feed
 	ready bool
+	hints hintLog
+	turn  sync.Mutex // one answer at a time
 }
 
 // NewInbox prepares the inbox of a feed of an API.
@@ -31,12 +34,13 @@ func NewInbox(opt Options, f Feed) (*Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Inbox{feed: one}, nil
+	return &Inbox{feed: one, hints: hintLog{log: opt.Lake.HintLog(f.Source, f.Name)}}, nil
 }
 
 // Take commits deliveries as one batch. The cursor of the pulls stays where it is. A delivery whose name the log knows is a
 // repetition and left out; records that add nothing to what is known are duplicates, so taking anything twice, late or out
-// of order changes nothing. When Take returns without an error everything is durable.
+// of order changes nothing. Hints are kept in a log of their own until Answer has read what they name. When Take returns
+// without an error everything is durable.
 func (i *Inbox) Take(ctx context.Context, deliveries []source.Delivery) (Result, error) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -44,11 +48,17 @@ func (i *Inbox) Take(ctx context.Context, deliveries []source.Delivery) (Result,
 	failpoint.Hit("webhook.take.before")
 	err := reevaluate(ctx, &result, func(ctx context.Context, result *Result) error {
 		*result = Result{}
+		if err := i.hints.keep(ctx, deliveries, i.feed.opt.Now()); err != nil || !slices.ContainsFunc(deliveries, brought) {
+			return err
+		}
 		if err := i.follow(ctx); err != nil {
 			return err
 		}
 		var fresh []source.Delivery
 		for _, d := range deliveries {
+			if !brought(d) {
+				continue
+			}
 			if _, known := i.feed.state.names[d.Name]; known {
 				result.Same++
 				continue

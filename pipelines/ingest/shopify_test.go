@@ -17,6 +17,7 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/ingest"
+	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/shopify"
 	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
@@ -28,6 +29,7 @@ type shopifyShop struct {
 	sim      *simulator.Shop
 	server   *httptest.Server
 	now      time.Time
+	api      source.API // opened last
 }
 
 func newShopify(t testing.TB) *shopifyShop {
@@ -63,6 +65,7 @@ func (s *shopifyShop) open(values map[string]any) []ingest.Feed {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(api.Close)
+	s.api = api
 	var feeds []ingest.Feed
 	for _, f := range api.Feeds() {
 		mapping, err := profile.Parse(f.Stream, f.Profile)

@@ -58,6 +58,14 @@ type Delivery struct {
 	// Fetch gives a local path with the whole content. dir is a private folder for a copy; a source whose content is
 	// local already gives that path and writes nothing. An error of the place is fault.Unavailable.
 	Fetch func(ctx context.Context, dir string) (path string, err error)
+	// Hint is set when nothing was delivered but word of a record; Name then is that of the event, and Fetch is nil.
+	Hint *Hint
+}
+
+// Hint names a record that a platform says has changed and that must be asked for; see Feed.Ask.
+type Hint struct {
+	ID   string `json:"id"`
+	Gone bool   `json:"gone,omitempty"` // the platform says that it was deleted
 }
 
 // Source hands over what has arrived.
@@ -80,6 +88,9 @@ type Feed struct {
 	Reconcile Reconciler
 	// Backfill, when set, reads a range of the past; see Backfiller.
 	Backfill Backfiller
+	// Ask, when set, reads the records of hints and emits them as Pull does, and tombstones of those that are gone. What
+	// cannot be found and was not said to be gone is left to Reconcile.
+	Ask func(ctx context.Context, hints []Hint, emit func(Delivery) error) error
 }
 
 // Reconciler finds records that vanished or changed without any cursor showing it.

@@ -160,7 +160,7 @@ func (w *walker) bulkDocs(ctx context.Context, nodes []node) ([]node, error) {
 	for len(again) > 0 {
 		some := again[:min(len(again), w.size)]
 		again = again[len(some):]
-		whole, err := w.nodes(ctx, some, w.kind.selection())
+		whole, _, err := w.nodes(ctx, w.kind.stream, w.kind.typ, w.kind.selection(), some)
 		if err != nil {
 			return nil, err
 		}

@@ -3,12 +3,14 @@ package shopify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+	"github.com/omoflow/omoflow/pipelines/source/webhook"
 )
 
 // currentVersion is the API version that the queries were written for.
@@ -22,25 +24,26 @@ func declaration() source.Declaration {
 	return source.Declaration{
 		Name:  Name,
 		About: "a Shopify shop with its tills, read over the GraphQL Admin API",
-		Fields: append(httpapi.Fields(),
-			source.Field{Name: "access_token", Type: "secret", Secret: true, Help: "Admin API token of a custom app, by reference: env:SHOPIFY_TOKEN"},
-			source.Field{Name: "client_id", Type: "secret", Secret: true, Help: "client id of an app of the developer dashboard, by reference; instead of access_token"},
-			source.Field{Name: "client_secret", Type: "secret", Secret: true, Help: "its secret, by reference: tokens are fetched and renewed with it"},
-			source.Field{Name: "api_version", Type: "text", Default: currentVersion, Help: "version of the Admin API, a quarter; `omoflow check` warns before it ends"},
-			source.Field{Name: "streams", Type: "list", Default: strings.Join(streamNames(), ", "), Help: "what to read"},
-			source.Field{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
-			source.Field{Name: "location_id", Type: "text", Help: "location of online orders; default: the name of the source"},
-			source.Field{Name: "locations", Type: "map", Help: "Shopify's location numbers and the ids they have elsewhere, as {487838322: S01}"},
-			source.Field{Name: "pos_orders", Type: "text", Default: "count", Help: "count: this source owns the orders of Shopify's tills; leave: another source delivers those receipts, here they are left out"},
-			source.Field{Name: "staff", Type: "bool", Default: "false", Help: "true: read who sold (needs the scope read_users)"},
-			source.Field{Name: "page_size", Type: "number", Default: "50", Help: "records per page, 1 to 250; a page that costs too much says so"},
-			source.Field{Name: "overlap", Type: "duration", Default: "5m", Help: "how much of what was read is read again, at least 1m: an order is marked before its refund exists"},
-			source.Field{Name: "lag", Type: "duration", Default: "10s", Help: "how long before the shop's now a reading ends"},
-			source.Field{Name: "reconcile_every", Type: "duration", Default: "24h", Help: "how often ids are compared with the shop's lists"},
-			source.Field{Name: "stock_every", Type: "duration", Default: "4h", Help: "how often a snapshot of all stock levels is taken"},
-			source.Field{Name: "locations_every", Type: "duration", Default: "24h", Help: "how often the locations are read"},
-			source.Field{Name: "bulk_hosts", Type: "list", Default: "storage.googleapis.com", Help: "hosts that results of bulk operations may be fetched from"},
-		),
+		Fields: slices.Concat(httpapi.Fields(), webhook.Fields(), []source.Field{
+			{Name: "access_token", Type: "secret", Secret: true, Help: "Admin API token of a custom app, by reference: env:SHOPIFY_TOKEN"},
+			{Name: "client_id", Type: "secret", Secret: true, Help: "client id of an app of the developer dashboard, by reference; instead of access_token"},
+			{Name: "client_secret", Type: "secret", Secret: true, Help: "its secret, by reference: tokens are fetched and renewed with it"},
+			{Name: "api_version", Type: "text", Default: currentVersion, Help: "version of the Admin API, a quarter; `omoflow check` warns before it ends"},
+			{Name: "streams", Type: "list", Default: strings.Join(streamNames(), ", "), Help: "what to read"},
+			{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
+			{Name: "location_id", Type: "text", Help: "location of online orders; default: the name of the source"},
+			{Name: "locations", Type: "map", Help: "Shopify's location numbers and the ids they have elsewhere, as {487838322: S01}"},
+			{Name: "pos_orders", Type: "text", Default: "count", Help: "count: this source owns the orders of Shopify's tills; leave: another source delivers those receipts, here they are left out"},
+			{Name: "staff", Type: "bool", Default: "false", Help: "true: read who sold (needs the scope read_users)"},
+			{Name: "page_size", Type: "number", Default: "50", Help: "records per page, 1 to 250; a page that costs too much says so"},
+			{Name: "overlap", Type: "duration", Default: "5m", Help: "how much of what was read is read again, at least 1m: an order is marked before its refund exists"},
+			{Name: "lag", Type: "duration", Default: "10s", Help: "how long before the shop's now a reading ends"},
+			{Name: "reconcile_every", Type: "duration", Default: "24h", Help: "how often ids are compared with the shop's lists"},
+			{Name: "stock_every", Type: "duration", Default: "4h", Help: "how often a snapshot of all stock levels is taken"},
+			{Name: "locations_every", Type: "duration", Default: "24h", Help: "how often the locations are read"},
+			{Name: "shop_domain", Type: "text", Help: "name.myshopify.com as webhooks call the shop; default: the host of url"},
+			{Name: "bulk_hosts", Type: "list", Default: "storage.googleapis.com", Help: "hosts that results of bulk operations may be fetched from"},
+		}),
 		Streams: []source.Stream{
 			{Name: "orders", About: "orders of the shop and its tills with lines and payments", Fills: []string{"order", "order_line", "payment"}, Permission: "read_orders, read_all_orders for more than 60 days"},
 			{Name: "refunds", About: "refunds with their items and shipping", Fills: []string{"refund", "refund_line"}, Permission: "read_orders"},
@@ -55,7 +58,14 @@ func declaration() source.Declaration {
 2. Give it the Admin API scopes of the table below; nothing that writes. Ask Shopify for ` + "`read_all_orders`" + ` when more than the last
    60 days are wanted, and for access to customer data.
 3. Install the app. Put its token where ` + "`access_token`" + ` points, or client id and secret where ` + "`client_id` and `client_secret`" + ` point.
-4. ` + "`url`" + ` is the shop's own address, https://name.myshopify.com. Run ` + "`omoflow check`" + `.`,
+4. ` + "`url`" + ` is the shop's own address, https://name.myshopify.com. Run ` + "`omoflow check`" + `.
+
+For webhooks run ` + "`omoflow serve --webhooks`" + ` behind a web server that speaks https, let ` + "`webhook_secret`" + ` point to the app's client secret (of
+webhooks made in the admin: to the secret shown there), and subscribe the app to ` + "`https://your-host/hooks/<name of the source>`" + ` for the
+topics orders/create, orders/updated, orders/cancelled, orders/delete, refunds/create, returns/request, returns/close,
+customers/create, customers/update, customers/delete, customers/merge, products/create, products/update and
+inventory_levels/update. While the secret changes, ` + "`webhook_secret_before`" + ` points to the old one. Requests about personal data
+(customers/data_request, customers/redact, shop/redact) are answered and not acted on: they are a person's task.`,
 			Missing: `- Orders older than 60 days without ` + "`read_all_orders`" + `: a range that needs them is refused, and the day from which orders are
   seen is kept with the cursor and told by ` + "`omoflow check`" + `. Nothing is taken for zero.
 - Stock movements: snapshots of levels and order lines explain changes.
@@ -67,7 +77,9 @@ behind the last one. An interrupted window goes on at its page; when the page's 
 read by bulk operations: the file's size and counts must be what Shopify states, the units of each order must be those of its lines,
 and an operation that failed, expired or left a part is an error. Every ` + "`reconcile_every`" + ` ids are compared: what was deleted becomes
 a tombstone. A filter that Shopify only warns about is an error. Orders of Shopify's tills have the channel store and the till's
-location; with ` + "`pos_orders: leave`" + ` another source owns them and none of them is counted here. Test orders are marked and never sales.`,
+location; with ` + "`pos_orders: leave`" + ` another source owns them and none of them is counted here. Test orders are marked and never sales. A webhook
+is a hint: it is kept in the lake before it is answered, then its record is asked for by id and taken in like one of a pull; a
+restart asks for what was kept and not read. Lost, late, repeated and reordered ones therefore change nothing but the time of arrival.`,
 		},
 	}
 }
@@ -110,6 +122,9 @@ func (s *shop) Check(ctx context.Context) []source.Probe {
 	got, _, err := s.page(ctx, "probe_cursor", "orders", "id", "", "updated_at:>='"+future+"'", "", 1)
 	if err == nil && len(got.Nodes) > 0 {
 		err = fault.New(fault.Unavailable, "filter_ignored", "orders", "report this with the API version; without the filter no cursor works", "the shop gives orders changed five years from now")
+	}
+	if s.settings.Text("webhook_secret") != "" {
+		probes = append(probes, s.checkHooks(ctx))
 	}
 	return append(probes, source.Probe{What: "cursor filter", Note: "orders changed in the future: none", Err: err})
 }

@@ -237,6 +237,9 @@ func variantRecords(_ context.Context, n node) ([]node, error) {
 	return all, nil
 }
 
+// gid is an id as the API wants it.
+func gid(typ, id string) string { return "gid://shopify/" + typ + "/" + id }
+
 // tail is the number at the end of gid://shopify/Order/1.
 func tail(id string) string {
 	id, _, _ = strings.Cut(id, "?")

@@ -105,7 +105,7 @@ func (w *walker) readAgain(ctx context.Context, ids, seen map[string]bool, at ti
 	for n := 1; len(all) > 0; n++ {
 		some := all[:min(len(all), w.size)]
 		all = all[len(some):]
-		nodes, err := w.nodes(ctx, some, w.kind.selection())
+		nodes, _, err := w.nodes(ctx, w.kind.stream, w.kind.typ, w.kind.selection(), some)
 		if err != nil {
 			return err
 		}
@@ -130,16 +130,27 @@ func (w *walker) readAgain(ctx context.Context, ids, seen map[string]bool, at ti
 }
 
 // nodes reads records by id; one that does not exist is nil.
-func (w *walker) nodes(ctx context.Context, ids []string, fields string) ([]node, error) {
-	operation := "nodes_" + w.kind.stream
+func (s *shop) nodes(ctx context.Context, stream, typ, fields string, ids []string) ([]node, time.Time, error) {
+	operation := "nodes_" + stream
 	var data struct {
 		Nodes []node `json:"nodes"`
 	}
-	_, _, err := w.ask(ctx, operation, "query "+operation+"($ids: [ID!]!) { nodes(ids: $ids) { ... on "+w.kind.typ+" { "+fields+" } } }", map[string]any{"ids": ids}, &data)
+	at, _, err := s.ask(ctx, operation, "query "+operation+"($ids: [ID!]!) { nodes(ids: $ids) { ... on "+typ+" { "+fields+" } } }", map[string]any{"ids": ids}, &data)
 	if err == nil && len(data.Nodes) != len(ids) {
 		err = unexpected(operation, nil)
 	}
-	return data.Nodes, err
+	return data.Nodes, at, err
+}
+
+// tombstone is the record of something that is gone.
+func tombstone(key, id string, at time.Time) (node, error) {
+	gone := node{}
+	for name, value := range map[string]any{key: id, "deleted": true, "updatedAt": at.Format(stamp)} {
+		if err := gone.set(name, value); err != nil {
+			return nil, err
+		}
+	}
+	return gone, nil
 }
 
 // bury emits tombstones of what the shop does not list any more. Without read_all_orders the shop hides orders as they grow
@@ -159,7 +170,7 @@ func (w *walker) bury(ctx context.Context, known []source.Known, seen map[string
 			continue
 		}
 		if w.kind.stream == "orders" || w.kind.stream == "customers" {
-			back, err := w.nodes(ctx, []string{"gid://shopify/" + w.kind.typ + "/" + k.ID}, "id")
+			back, _, err := w.nodes(ctx, w.kind.stream, w.kind.typ, "id", []string{gid(w.kind.typ, k.ID)})
 			if err != nil {
 				return err
 			}
@@ -167,15 +178,13 @@ func (w *walker) bury(ctx context.Context, known []source.Known, seen map[string
 				continue // it came while the list was read
 			}
 		}
-		gone := node{}
 		key := "id"
 		if w.kind.stream == "products" {
 			key = "sku"
 		}
-		for name, value := range map[string]any{key: strings.TrimPrefix(k.ID, "return-"), "deleted": true, "updatedAt": a.now.Format(stamp)} {
-			if err := gone.set(name, value); err != nil {
-				return err
-			}
+		gone, err := tombstone(key, strings.TrimPrefix(k.ID, "return-"), a.now)
+		if err != nil {
+			return err
 		}
 		n++
 		if err := deliver(w.kind.stream+"/gone", n, []node{gone}, a.now, nil, nil, emit); err != nil {

@@ -221,13 +221,14 @@ func (s *shop) Feeds() []source.Feed {
 		feed := source.Feed{Stream: name, Profile: s.profile(name)}
 		switch name {
 		case "stock", "locations":
-			feed.Source = &snapshot{s, name}
+			one := &snapshot{s, name}
+			feed.Source, feed.Ask = one, one.answer
 			if name == "stock" {
 				feed.Captures = []string{"as_of"}
 			}
 		default:
 			one := &walker{shop: s, kind: s.kindOf(name), pulled: map[string]bool{}}
-			feed.Source, feed.Reconcile, feed.Facts = one, one, one.kind.facts
+			feed.Source, feed.Reconcile, feed.Facts, feed.Ask = one, one, one.kind.facts, one.answer
 			if name == "orders" || name == "refunds" || name == "returns" {
 				feed.Backfill = one
 			}

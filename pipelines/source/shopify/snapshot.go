@@ -36,11 +36,10 @@ func (s *snapshot) Pull(ctx context.Context, text json.RawMessage, emit func(sou
 	if !c.Taken.IsZero() && a.now.Before(c.Taken.Add(s.settings.Duration(s.stream+"_every"))) {
 		return text, nil
 	}
-	root, fields, arguments, levels := "locations", "id name isActive isFulfillmentService updatedAt address { city province countryCode }", "includeInactive: true, includeLegacy: true", connection{}
+	root, fields, arguments := "locations", placeFields, "includeInactive: true, includeLegacy: true"
 	captures := map[string]string(nil)
 	if s.stream == "stock" {
-		levels = connection{"inventoryLevels", `id updatedAt location { id } quantities(names: ["available", "on_hand", "incoming"]) { name quantity }`}
-		root, fields, arguments = "inventoryItems", "id sku tracked variant { id } "+levels.selection(20), ""
+		root, fields, arguments = "inventoryItems", itemFields(), ""
 		captures = map[string]string{"as_of": a.now.Format(stamp)}
 	}
 	for n, after := 1, ""; ; n++ {
@@ -50,7 +49,7 @@ func (s *snapshot) Pull(ctx context.Context, text json.RawMessage, emit func(sou
 		}
 		docs := got.Nodes
 		if s.stream == "stock" {
-			if docs, err = s.levels(ctx, got.Nodes, levels); err != nil {
+			if docs, err = s.levels(ctx, got.Nodes, itemLevels()); err != nil {
 				return nil, err
 			}
 		}
@@ -62,6 +61,14 @@ func (s *snapshot) Pull(ctx context.Context, text json.RawMessage, emit func(sou
 		}
 	}
 }
+
+const placeFields = "id name isActive isFulfillmentService updatedAt address { city province countryCode }"
+
+func itemLevels() connection {
+	return connection{"inventoryLevels", `id updatedAt location { id } quantities(names: ["available", "on_hand", "incoming"]) { name quantity }`}
+}
+
+func itemFields() string { return "id sku tracked variant { id } " + itemLevels().selection(20) }
 
 // levels gives the levels of items, one record each, with the quantities by name.
 func (s *snapshot) levels(ctx context.Context, items []node, inner connection) ([]node, error) {

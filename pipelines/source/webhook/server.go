@@ -158,7 +158,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, name string, shop 
 			return
 		}
 	}
-	arrivals, err := shop.API.Arrivals(Event{Topic: r.Header.Get(dialect.Topic), ID: r.Header.Get(dialect.ID), Body: body, Received: now})
+	arrivals, err := shop.API.Arrivals(Event{Topic: r.Header.Get(dialect.Topic), ID: r.Header.Get(dialect.ID), Header: r.Header, Body: body, Received: now})
 	if err != nil {
 		s.opt.Log("webhooks of %s: %v", name, err)
 		s.refuse(w, http.StatusBadRequest, "the body cannot be understood")

@@ -31,12 +31,13 @@ type Dialect struct {
 // Event is a request whose signature is good.
 type Event struct {
 	Topic, ID string
+	Header    http.Header // not signed
 	Body      []byte
 	Received  time.Time
 }
 
 // Arrival is what an event delivers to one stream of its source. Its name is its identity: a name that was taken in before
-// is a repetition. A Delivery without Fetch says that the stream has something new, which must be asked for.
+// is a repetition. A Delivery with a Hint says which record of the stream must be asked for.
 type Arrival struct {
 	Stream   string
 	Delivery source.Delivery

@@ -72,7 +72,7 @@ func (s *shop) Arrivals(e webhook.Event) ([]webhook.Arrival, error) {
 	}
 	if resource == "order" && len(one.Refunds) > 0 && slices.Contains(wanted, "refunds") {
 		// The order only counts its refunds: their lines must be asked for.
-		arrivals = append(arrivals, webhook.Arrival{Stream: "refunds"})
+		arrivals = append(arrivals, webhook.Arrival{Stream: "refunds", Delivery: source.Delivery{Name: name, Modified: e.Received, Hint: &source.Hint{ID: one.ID.String()}}})
 	}
 	return arrivals, nil
 }

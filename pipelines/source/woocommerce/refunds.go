@@ -96,6 +96,21 @@ func (r *refunds) byOrder(ctx context.Context, from, end time.Time, step func(ti
 	return w.run(ctx, from, end, "")
 }
 
+// ask reads the refunds of the orders that webhooks named.
+func (r *refunds) ask(ctx context.Context, hints []source.Hint, emit func(source.Delivery) error) error {
+	n := 0
+	for _, hint := range hints {
+		err := r.pages(ctx, "orders/"+hint.ID+"/refunds", nil, func(a answer, _ int) error {
+			n++
+			return deliver("refunds/of-"+hint.ID, n, a, nil, map[string]string{"order": hint.ID}, emit)
+		})
+		if err != nil && !noRoute(err) { // what is gone is found by Reconcile
+			return err
+		}
+	}
+	return nil
+}
+
 // Reconcile compares refund ids once a day: a deleted refund leaves no other trace.
 func (r *refunds) Reconcile(ctx context.Context, cursor json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
 	c, err := cursorOf[refundCursor](cursor)

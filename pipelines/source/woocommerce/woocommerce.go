@@ -217,7 +217,7 @@ func (s *shop) Feeds() []source.Feed {
 			feed.Source, feed.Reconcile, feed.Backfill, feed.Facts = o, o, o, []string{"total_amount"}
 		case "refunds":
 			r := &refunds{s}
-			feed.Source, feed.Reconcile, feed.Backfill, feed.Captures, feed.Facts = r, r, r, []string{"order"}, []string{"order_id"}
+			feed.Source, feed.Reconcile, feed.Backfill, feed.Captures, feed.Facts, feed.Ask = r, r, r, []string{"order"}, []string{"order_id"}, r.ask
 		case "products":
 			p := &products{s}
 			feed.Source, feed.Reconcile, feed.Facts = p, p, []string{"is_active"}
