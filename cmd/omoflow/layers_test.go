@@ -29,6 +29,7 @@ var floors = []struct {
 	{"internal/objstore", []string{"internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/warehouse", []string{"internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/journal", []string{"internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
+	{"internal/access", []string{"internal/journal", "internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/lake", []string{"internal/journal", "internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/delivery", []string{"internal/notify", "internal/journal", "internal/objstore", "internal/fault", "internal/failpoint"}},
 	{"internal/release", []string{"internal/lake", "internal/journal", "internal/objstore", "internal/warehouse", "internal/fault", "internal/failpoint", "internal/retail"}},
