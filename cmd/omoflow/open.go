@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -71,16 +72,33 @@ func openConfigured(ctx context.Context, config *Config, create bool) (*project,
 	return &project{config: config, lake: lk, cache: objstore.NewCache(bucket, filepath.Join(cache, "omoflow", lk.ID), cacheLimit), temp: temp}, nil
 }
 
+// uploadAge is how old an unfinished upload is taken for left behind: longer than any object takes to send.
+const uploadAge = 24 * time.Hour
+
+// dropUploads removes what killed processes left unfinished in a remote store.
+func (p *project) dropUploads(ctx context.Context, a *app) {
+	store, ok := p.lake.Bucket.(objstore.UploadDropper)
+	if !ok {
+		return
+	}
+	dropped, err := store.DropUploads(ctx, time.Now().Add(-uploadAge))
+	if dropped > 0 {
+		a.progress("removed %d uploads that nobody finished", dropped)
+	}
+	if err != nil { // they cost space and nothing else, and not every key may list them
+		a.progress("unfinished uploads cannot be removed: %v", err)
+	}
+}
+
 // cacheLimit bounds the local copies of remote objects, in bytes; a folder lake is read in place.
 const cacheLimit = 64 << 30
 
 // close removes the scratch folder.
 func (p *project) close() { _ = os.RemoveAll(p.temp) } // a leftover is harmless and never read
 
-// scratch makes the folder for unfinished files. For a folder lake it is on the same file system, so that a
-// finished file is linked into place instead of copied; where that cannot be written, only reading is possible
-// and the system's folder serves.
-func scratch(config *Config) (string, error) {
+// scratchParent is where unfinished files go. For a folder lake it is on the same file system, so that a finished file is
+// linked into place instead of copied; where that cannot be written, only reading is possible and the system's folder serves.
+func scratchParent(config *Config) string {
 	parent := config.resolve(config.Engine.TempDir)
 	if parent == "" {
 		parent = os.TempDir()
@@ -91,6 +109,12 @@ func scratch(config *Config) (string, error) {
 			}
 		}
 	}
+	return parent
+}
+
+// scratch makes this process's folder for unfinished files.
+func scratch(config *Config) (string, error) {
+	parent := scratchParent(config)
 	sweepScratch(parent)
 	dir, err := os.MkdirTemp(parent, fmt.Sprintf("omoflow-%d-", os.Getpid()))
 	return dir, fault.Wrap(err, fault.Denied, "temp_unwritable", parent, "set engine.temp_dir to a folder that this user may write to", "scratch files cannot be written")

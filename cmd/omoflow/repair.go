@@ -90,10 +90,14 @@ func (a *app) repair(ctx context.Context, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	if !dryRun && len(r.report.Findings)+len(r.report.Behind) > 0 {
+	switch {
+	case dryRun:
+	case len(r.report.Findings)+len(r.report.Behind) > 0:
 		if err := r.all(ctx, config); err != nil {
 			return err
 		}
+	default:
+		sweepScratch(scratchParent(config)) // of a repair that was killed when all was made again
 	}
 	return a.reportRepair(r, dryRun)
 }

@@ -108,6 +108,7 @@ func (a *app) ingestAndRelease(ctx context.Context, sources []string, publish bo
 		return ran{}, err
 	}
 	defer p.close()
+	p.dropUploads(ctx, a)
 	done, failed := p.ingest(ctx, a, sources, back)
 	if failed != nil && fault.KindOf(failed) != fault.Partial {
 		return done, failed

@@ -82,6 +82,12 @@ type Adopter interface {
 	AdoptIfAbsent(ctx context.Context, key, path string, opt PutOptions) (Info, error)
 }
 
+// UploadDropper is a Bucket in which a process that is killed while it writes may leave unfinished uploads.
+type UploadDropper interface {
+	// DropUploads removes the unfinished uploads below the bucket's prefix that were begun before an instant, and tells how many.
+	DropUploads(ctx context.Context, before time.Time) (dropped int, err error)
+}
+
 // Body is what a write stores. It can be opened again, so that a write can be retried.
 type Body interface {
 	Open() (io.ReadCloser, error)
