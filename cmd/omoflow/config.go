@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/retail"
 	"github.com/omoflow/omoflow/internal/strictyaml"
 )
 
@@ -163,8 +164,13 @@ func (c *Config) validate() error {
 		return bad("engine.threads", "leave it out for every core", "%d is negative", c.Engine.Threads)
 	}
 	for id, location := range c.Locations {
-		if _, err := time.LoadLocation(location.Zone); err != nil {
-			return bad("locations."+id+".zone", "write an IANA zone such as Asia/Shanghai", "%q is not a time zone", location.Zone)
+		if location.Zone != "" {
+			zone, err := retail.Zone(location.Zone)
+			if err != nil {
+				return bad("locations."+id+".zone", "write an IANA zone such as Asia/Shanghai", "%q is not a time zone", location.Zone)
+			}
+			location.Zone = zone
+			c.Locations[id] = location
 		}
 		if location.Cutover != "" && !cutoverPattern.MatchString(location.Cutover) {
 			return bad("locations."+id+".cutover", "write HH:MM", "%q is not a time of day", location.Cutover)

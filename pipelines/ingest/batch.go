@@ -149,7 +149,7 @@ func (b *batch) enter(arrivals []arrival, replay bool) {
 				}
 				continue
 			}
-			if ref, ok := b.state.bad[a.sha+" "+b.mapping]; ok {
+			if ref, ok := b.state.bad[badKey(a.sha, b.mapping, a.Captures)]; ok {
 				t.DuplicateOf = &ref
 				continue
 			}

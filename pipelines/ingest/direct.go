@@ -47,7 +47,7 @@ func (f *feed) prove(ctx context.Context, path string, size int64, captures map[
 // gives false, leaving nothing behind, when the file or the profile needs more than that.
 func (b *batch) direct(ctx context.Context) (bool, error) {
 	t := b.single()
-	if t == nil || b.Profile.WholeReceipts {
+	if t == nil || b.Profile.WholeReceipts || t.Captures["location_id"] != "" && len(b.named()) > 0 {
 		return false, nil
 	}
 	if !t.tried {

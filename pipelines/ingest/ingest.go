@@ -249,7 +249,7 @@ type state struct {
 	reads map[string]int64        // content -> records read
 	names map[string]lake.FileRef // name -> its live file
 	shas  map[string]string       // name -> content of its live file
-	bad   map[string]lake.FileRef // content and mapping -> refused file
+	bad   map[string]lake.FileRef // content, mapping and captures -> refused file
 	raws  map[string]lake.File    // content -> file whose raw object holds it
 
 	cursor   json.RawMessage // of an API
@@ -262,6 +262,11 @@ type state struct {
 
 func knownKey(name string, size int64, modified time.Time) string {
 	return fmt.Sprintf("%d %d %s", size, modified.UnixNano(), name)
+}
+
+// badKey tells refusals apart: the same bytes may be right under another name.
+func badKey(sha, mapping string, captures map[string]string) string {
+	return fmt.Sprintf("%s %s %q", sha, mapping, captures) // maps print sorted
 }
 
 func newState() state {
@@ -322,7 +327,7 @@ func (s *state) add(b lake.Batch, seq int64) {
 		switch {
 		case file.DuplicateOf != nil:
 		case file.Refused:
-			s.bad[file.SHA256+" "+b.Mapping] = ref
+			s.bad[badKey(file.SHA256, b.Mapping, file.Captures)] = ref
 		default:
 			s.live[file.SHA256] = ref
 			s.reads[file.SHA256] = file.Counts.Read

@@ -69,3 +69,24 @@ func TestReceiptsAreStagedWhole(t *testing.T) {
 		}
 	}
 }
+
+// Two stores' files under each other's names are refused, both; the same file under its own name is taken.
+func TestSwappedFilesOfTwoStoresAreRefused(t *testing.T) {
+	s := newShop(t, strings.Replace(strings.Replace(wholeYAML, "{no: Receipt,", "{no: Receipt, store: Store,", 1), "columns: {order_id: no, ordered_at", "columns: {location_id: store, order_id: no, ordered_at", 1))
+	s.feed.Match = "r-{location_id}.csv"
+	of := func(store, receipt string) string {
+		return "Receipt,Store,Item,Qty,Time,Cash,State\n" + receipt + "," + store + ",A,1,2026-01-05 09:00,5,completed\n"
+	}
+	s.put("r-S01.csv", of("S02", "1"))
+	s.put("r-S02.csv", of("S01", "22"))
+	s.put("r-S03.csv", of("S03", "333"))
+	r := s.run()
+	if r.Refused != 2 || r.Counts.Accepted != 1 || len(r.Findings) != 2 || !strings.Contains(r.Findings[0].Message, "other_store: the name says store S01, all 1 records say otherwise, such as S02") {
+		t.Fatalf("took %+v", r)
+	}
+	s.put("r-S02.csv", of("S02", "1"))
+	if r := s.run(); r.Refused != 0 || r.Counts.Accepted != 1 {
+		t.Fatalf("under its own name: %+v", r)
+	}
+	s.want("order", "location_id, order_id", "S02|1", "S03|333")
+}

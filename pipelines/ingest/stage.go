@@ -130,6 +130,13 @@ func (b *batch) checkRecords(ctx context.Context, conn *warehouse.Conn) error {
 		}
 	}
 	var out []string
+	others, err := b.refuseOtherStores(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, t := range others {
+		out = append(out, strconv.Itoa(t.No))
+	}
 	for _, t := range b.files {
 		if t.DuplicateOf == nil && !t.Refused && b.tooMany(t) {
 			out = append(out, strconv.Itoa(t.No))

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/retail"
@@ -256,8 +255,12 @@ func (p *Profile) check() error {
 	if d := p.Delimiter; d != "auto" && d != "tab" && len(d) != 1 {
 		return p.bad("invalid_value", `write auto, tab, or one character such as ";"`, []string{"delimiter"}, "delimiter: %q is not one character", d)
 	}
-	if _, err := time.LoadLocation(p.Dates.Zone); err != nil {
-		return p.bad("unknown_zone", "write an IANA name such as Asia/Shanghai", []string{"dates", "zone"}, "%q is not a time zone", p.Dates.Zone)
+	if p.Dates.Zone != "" {
+		zone, err := retail.Zone(p.Dates.Zone)
+		if err != nil {
+			return p.bad("unknown_zone", "write an IANA name such as Asia/Shanghai", []string{"dates", "zone"}, "%q is not a time zone", p.Dates.Zone)
+		}
+		p.Dates.Zone = zone
 	}
 	if !cutoverPattern.MatchString(p.Dates.Cutover) {
 		return p.bad("invalid_value", "write HH:MM", []string{"dates", "cutover"}, "cutover: %q is not a time of day", p.Dates.Cutover)

@@ -24,7 +24,7 @@ columns:
   batch: {type: "VARCHAR", about: "batch that delivered it, for explain"}
   file_no: {type: "INTEGER", about: "file of the batch, from 0"}
   source_row: {type: "BIGINT", about: "record of the file, from 1"}
-checks: [unique_grain]
+checks: [unique_grain, stocktake_unknown_sku, count_entered_twice]
 allow:
   tie_break in ranked: "the spans of an article in int_line_product do not overlap, so that a count meets one of them"
 */

@@ -54,7 +54,7 @@ columns:
   file_no: {type: "INTEGER", about: "file of the batch, from 0"}
   source_row: {type: "BIGINT", about: "record of the file, from 1"}
   attributes: {type: "VARCHAR", about: "unmapped source columns as a JSON object"}
-checks: [order_in_one_month, missing_fx_rate, unknown_currency, unknown_location, order_net_ties_to_lines, payments_tie_to_orders, till_counted_twice]
+checks: [order_in_one_month, missing_fx_rate, unknown_currency, unknown_location, order_net_ties_to_lines, payments_tie_to_orders, till_counted_twice, sold_while_closed, clock_ahead]
 allow:
   grain_checked: "order_in_one_month tells of an order with two rows and names both"
 */
