@@ -11,6 +11,7 @@ import (
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/odoo"
 	"github.com/omoflow/omoflow/pipelines/source/pinduoduo"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/shopify"
@@ -25,6 +26,7 @@ func platforms() []source.Platform {
 		woocommerce.Platform(),
 		taobao.Platform(),
 		pinduoduo.Platform(),
+		odoo.Platform(),
 	}
 }
 

@@ -1,0 +1,131 @@
+// Package odoo is the source of an Odoo's point of sale: orders with lines and payments, customers, products and stock,
+// over its external API (JSON-RPC).
+package odoo
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+)
+
+// Name is the kind that omoflow.yaml names.
+const Name = "odoo"
+
+//go:embed profiles/*.yaml
+var profiles embed.FS
+
+// Platform is the line of the registry.
+func Platform() source.Platform { return source.Platform{Declaration: declaration(), Open: open} }
+
+// shop is an opened database.
+type shop struct {
+	*server
+	settings source.Settings
+	size     int
+	overlap  time.Duration
+}
+
+func open(_ context.Context, s source.Settings) (source.API, error) {
+	one := &shop{settings: s, size: int(s.Number("page_size")), overlap: s.Duration("overlap")}
+	for _, name := range s.List("streams") {
+		if !slices.Contains(streamNames(), name) {
+			return nil, fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
+		}
+	}
+	switch {
+	case one.size < 1 || one.size > 2000:
+		return nil, fault.New(fault.Usage, "invalid_config", "page_size", "write a number from 1 to 2000", "%d orders per page are not possible", one.size)
+	case one.overlap < time.Second || s.Duration("stock_every") < 0:
+		return nil, fault.New(fault.Usage, "invalid_config", "overlap", "write 1s or more: records carry the time at which their transaction began", "overlap or stock_every is out of range")
+	}
+	var err error
+	one.server, err = connect(httpapi.Common(s), s)
+	return one, err
+}
+
+// Feeds lists the configured streams.
+func (s *shop) Feeds() []source.Feed {
+	var feeds []source.Feed
+	for _, name := range streamNames() {
+		if !slices.Contains(s.settings.List("streams"), name) {
+			continue
+		}
+		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+		switch name {
+		case "orders":
+			w := &walk{shop: s, name: name, model: "pos.order", fields: orderFields, compose: s.orders}
+			feed.Source = w
+			feed.Reconcile = w
+		case "customers":
+			feed.Source = &walk{shop: s, name: name, model: "res.partner", fields: partnerFields, domain: []any{leaf("customer_rank", ">", 0)}, compose: s.plain}
+		case "products":
+			feed.Source = &snapshot{shop: s, name: name, take: s.products}
+		case "stock":
+			feed.Source, feed.Captures = &snapshot{shop: s, name: name, take: s.stock}, []string{"as_of"}
+		}
+		feeds = append(feeds, feed)
+	}
+	return feeds
+}
+
+func (s *shop) profile(name string) []byte {
+	data, err := profiles.ReadFile("profiles/odoo-" + name + ".yaml")
+	if err != nil {
+		return nil // a missing file is refused by the profile's parser
+	}
+	zone := s.settings.Zone
+	if zone == "" {
+		zone = "UTC"
+	}
+	return []byte(strings.ReplaceAll(string(data), "{{zone}}", zone))
+}
+
+// Check signs in and asks for one row of every model that the streams read.
+func (s *shop) Check(ctx context.Context) []source.Probe {
+	version := source.Probe{What: "sign in"}
+	var said struct {
+		Version string `json:"server_version"`
+	}
+	if version.Err = s.ask(ctx, "common", "version", nil, &said); version.Err == nil {
+		version.Note = "Odoo " + said.Version
+		_, version.Err = s.user(ctx)
+	}
+	probes := []source.Probe{version}
+	if version.Err != nil {
+		return probes
+	}
+	models := map[string][]string{"orders": {"pos.order", "pos.order.line", "pos.payment", "pos.config", "product.product", "res.partner"}, "customers": {"res.partner"}, "products": {"product.product"}, "stock": {"stock.quant"}}
+	asked := map[string]bool{}
+	for _, stream := range s.settings.List("streams") {
+		for _, model := range models[stream] {
+			if asked[model] {
+				continue
+			}
+			asked[model] = true
+			var count int64
+			err := s.call(ctx, model, "search_count", []any{[]any{}}, nil, &count)
+			probes = append(probes, source.Probe{What: "read " + model, Note: fmt.Sprintf("%d records", count), Err: err})
+		}
+	}
+	if asked["pos.order"] {
+		probes = append(probes, s.checkCursor(ctx))
+	}
+	return probes
+}
+
+// checkCursor asks for orders of the far future: a server that gives any ignores the filter.
+func (s *shop) checkCursor(ctx context.Context) source.Probe {
+	var count int64
+	err := s.call(ctx, "pos.order", "search_count", []any{[]any{leaf("write_date", ">=", "2099-01-01 00:00:00")}}, nil, &count)
+	if err == nil && count > 0 {
+		err = fault.New(fault.Unavailable, "filter_ignored", "pos.order", "a module changes how orders are searched; without write_date no cursor works", "the server was asked for orders of the year 2099 and counts %d", count)
+	}
+	return source.Probe{What: "cursor", Note: "write_date filters", Err: err}
+}
