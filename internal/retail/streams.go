@@ -83,6 +83,37 @@ var streams = []Stream{
 		},
 	},
 	{
+		Name: "till_total", About: "what a till's end-of-day report states", Dated: true,
+		Key: []string{"till_total_id", "tender"},
+		Columns: []Column{
+			{Name: "till_total_id", Type: "VARCHAR", Required: true, About: "number of the report (Z), with the till where numbers repeat"},
+			{Name: "tender", Type: "VARCHAR", About: "of payments; null: the total of all tenders"},
+			{Name: "location_id", Type: "VARCHAR", Required: true, About: "store"},
+			{Name: "till_id", Type: "VARCHAR"},
+			{Name: "amount", Type: "DECIMAL(18,4)", Required: true, About: "takings less what was paid back"},
+			{Name: "receipt_qty", Type: "BIGINT", About: "sales receipts; null: not stated"},
+			{Name: "currency_code", Type: "VARCHAR", About: "ISO 4217"},
+			{Name: "closed_at", Type: "TIMESTAMP", About: "when the till was closed, UTC"},
+		},
+	},
+	{
+		Name: "settlement_line", About: "a line of a payment provider's settlement", Dated: true,
+		Key: []string{"settlement_id"},
+		Columns: []Column{
+			{Name: "settlement_id", Type: "VARCHAR", Required: true, About: "the provider's number of the line, unique in the source"},
+			{Name: "provider", Type: "VARCHAR", About: "who settles: wechat, alipay, jd, meituan, a bank"},
+			{Name: "kind", Type: "VARCHAR", Required: true, About: "payment, refund, fee, payout, adjustment or other"},
+			{Name: "amount", Type: "DECIMAL(18,4)", Required: true, About: "before fees; positive in, negative back"},
+			{Name: "fee_amount", Type: "DECIMAL(18,4)", About: "kept by the provider, positive"},
+			{Name: "currency_code", Type: "VARCHAR", About: "ISO 4217"},
+			{Name: "settled_at", Type: "TIMESTAMP", About: "when the provider saw the payment, UTC"},
+			{Name: "paid_out_on", Type: "DATE", About: "day the money reaches the bank"},
+			{Name: "order_ref", Type: "VARCHAR", About: "the merchant's order or receipt number"},
+			{Name: "payment_ref", Type: "VARCHAR", About: "the provider's number of the payment"},
+			{Name: "location_id", Type: "VARCHAR", About: "store, when the account or the line names one"},
+		},
+	},
+	{
 		Name: "refund", About: "money or goods coming back", Dated: true,
 		Key: []string{"refund_id"},
 		Columns: []Column{

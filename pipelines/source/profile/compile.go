@@ -62,7 +62,7 @@ type Bind struct {
 }
 
 // eventColumns are the columns that say when a row happened, best first.
-var eventColumns = []string{"ordered_at", "refunded_at", "paid_at", "occurred_at", "counted_at", "as_of", "slot_start", "received_at", "requested_at", "due_at", "done_at"}
+var eventColumns = []string{"ordered_at", "refunded_at", "paid_at", "occurred_at", "counted_at", "as_of", "slot_start", "received_at", "requested_at", "due_at", "done_at", "settled_at", "closed_at"}
 
 // Compile makes the plan. A nil bind compiles the profile alone: any capture is accepted then.
 func (p *Profile) Compile(bind *Bind) (*Plan, error) {

@@ -11,9 +11,10 @@ inputs:
   sales.payment: same
   sales.day: same
   finance.finance_kpi: same
+  finance.till_day: same
 columns:
   period_id: {type: "VARCHAR", about: "month, 2026-01"}
-  control: {type: "VARCHAR", about: "what is compared"}
+  control: {type: "VARCHAR", about: "what is compared; tills_to_receipts sums the store-days beyond tolerance, see finance.till_day"}
   left_amount: {type: "DECIMAL(38,4)", unit: "home currency", about: "one way"}
   right_amount: {type: "DECIMAL(38,4)", unit: "home currency", about: "the other way"}
   difference_amount: {type: "DECIMAL(38,4)", unit: "home currency", about: "left - right"}
@@ -29,6 +30,7 @@ refund_line AS (SELECT * FROM {{ref "sales.refund_line"}}),
 payment AS (SELECT * FROM {{ref "sales.payment"}}),
 sales_day AS (SELECT * FROM {{ref "sales.day"}}),
 finance_kpi AS (SELECT * FROM {{ref "finance.finance_kpi"}}),
+till_day AS (SELECT * FROM {{ref "finance.till_day"}}),
 order_total AS (
   SELECT
     {{trunc_date "month" "business_date"}} AS period_start,
@@ -90,6 +92,14 @@ kpi_total AS (
   WHERE kpi_id = 'net_sales'
   GROUP BY period_start
 ),
+till_total AS (                                     -- differences of one day do not make up for those of another
+  SELECT
+    {{trunc_date "month" "business_date"}} AS period_start,
+    coalesce(sum(abs(difference_amount)) FILTER (WHERE state = 'beyond_tolerance'), 0) AS difference_amount
+  FROM till_day
+  WHERE tender = ''
+  GROUP BY {{trunc_date "month" "business_date"}}
+),
 compared AS (
   SELECT day_total.period_start, 'orders_to_day' AS control, coalesce(order_total.net_amount, 0) AS left_amount, day_total.sale_net_amount AS right_amount, 0 AS tolerance_amount, true AS is_blocking
   FROM day_total
@@ -113,6 +123,9 @@ compared AS (
   UNION ALL
   SELECT period_start, 'orders_to_payments' AS control, total_amount AS left_amount, amount AS right_amount, CAST(0.05 AS DECIMAL(18,4)) * order_qty AS tolerance_amount, false AS is_blocking
   FROM payment_total
+  UNION ALL
+  SELECT period_start, 'tills_to_receipts' AS control, difference_amount AS left_amount, 0 AS right_amount, 0 AS tolerance_amount, true AS is_blocking
+  FROM till_total
 ),
 final AS (
   SELECT
