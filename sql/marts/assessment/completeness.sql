@@ -16,22 +16,36 @@ columns:
   record_qty: {type: "BIGINT", unit: records, about: "records received"}
   first_batch: {type: "VARCHAR", about: "batch of the first delivery"}
   state: {type: "VARCHAR", about: "received, late, missing, or unexpected: not due although others of the feed are"}
-  business_date: {type: "DATE", about: "day it belongs to, by the location's clock and cut-over"}
+  business_date: {type: "DATE", about: "day it belongs to, by the location's clock and cut-over; of a weekly delivery the Monday of its week"}
 checks: [unique_grain]
 */
 WITH expectation AS (SELECT * FROM {{ref "system.expectation"}}),
 int_received_day AS (SELECT * FROM {{ref "int_received_day"}}),
 int_data_end AS (SELECT * FROM {{ref "int_data_end"}}),
-due AS (
-  SELECT DISTINCT
+listed_day AS (
+  SELECT
     expectation.source,
     expectation.feed,
     coalesce(expectation.location_id, '') AS location_id,
-    CAST(listed.day AS DATE) AS business_date
+    coalesce(expectation.every, 'day') AS every,
+    CAST(listed.day AS DATE) AS business_date,
+    {{least2 "expectation.to_date" "int_data_end.last_date"}} AS last_date
   FROM expectation
   CROSS JOIN int_data_end
   CROSS JOIN UNNEST({{each_day "coalesce(expectation.from_date, int_data_end.first_date)" (least2 "expectation.to_date" "int_data_end.last_date")}}) AS listed (day)
-  WHERE coalesce(expectation.every, 'day') = 'day'
+),
+due AS (
+  SELECT DISTINCT source, feed, location_id, business_date
+  FROM listed_day
+  WHERE every = 'day'
+    OR (every = 'workday' AND {{iso_dow "business_date"}} <= 5)
+    OR (every = 'week' AND {{iso_dow "business_date"}} = 1 AND {{add_days "business_date" "6"}} <= last_date)
+    OR {{iso_dow "business_date"}} = CASE every WHEN 'monday' THEN 1 WHEN 'tuesday' THEN 2 WHEN 'wednesday' THEN 3 WHEN 'thursday' THEN 4 WHEN 'friday' THEN 5 WHEN 'saturday' THEN 6 WHEN 'sunday' THEN 7 END
+),
+weekly AS (                                         -- any day of the week brings a weekly delivery
+  SELECT DISTINCT source, feed, coalesce(location_id, '') AS location_id
+  FROM expectation
+  WHERE every = 'week'
 ),
 by_feed AS (                                        -- a feed that is not due by location is complete when any of its records came
   SELECT source, feed
@@ -39,20 +53,35 @@ by_feed AS (                                        -- a feed that is not due by
   GROUP BY source, feed
   HAVING max(location_id) = ''
 ),
-received AS (
+placed AS (
   SELECT
     int_received_day.source,
     int_received_day.feed,
     CASE WHEN by_feed.source IS NULL THEN int_received_day.location_id ELSE '' END AS location_id,
     int_received_day.business_date,
-    sum(int_received_day.file_qty) AS received_qty,
-    sum(int_received_day.record_qty) AS record_qty,
-    min(int_received_day.first_batch_seq) AS first_batch_seq
+    int_received_day.file_qty,
+    int_received_day.record_qty,
+    int_received_day.first_batch_seq
   FROM int_received_day
   LEFT JOIN by_feed
     ON int_received_day.source = by_feed.source
     AND int_received_day.feed = by_feed.feed
-  GROUP BY int_received_day.source, int_received_day.feed, CASE WHEN by_feed.source IS NULL THEN int_received_day.location_id ELSE '' END, int_received_day.business_date
+),
+received AS (
+  SELECT
+    placed.source,
+    placed.feed,
+    placed.location_id,
+    CASE WHEN weekly.source IS NULL THEN placed.business_date ELSE {{trunc_date "week" "placed.business_date"}} END AS business_date,
+    sum(placed.file_qty) AS received_qty,
+    sum(placed.record_qty) AS record_qty,
+    min(placed.first_batch_seq) AS first_batch_seq
+  FROM placed
+  LEFT JOIN weekly
+    ON placed.source = weekly.source
+    AND placed.feed = weekly.feed
+    AND placed.location_id = weekly.location_id
+  GROUP BY placed.source, placed.feed, placed.location_id, CASE WHEN weekly.source IS NULL THEN placed.business_date ELSE {{trunc_date "week" "placed.business_date"}} END
 ),
 due_feed AS (
   SELECT DISTINCT source, feed
