@@ -87,6 +87,11 @@ type released struct {
 
 // build makes a candidate from everything ingested and publishes it when its checks pass.
 func (p *project) build(ctx context.Context, a *app) (released, error) {
+	leave, err := a.buildAlone(ctx)
+	if err != nil {
+		return released{}, err
+	}
+	defer leave()
 	began := time.Now()
 	db, err := warehouse.Open(ctx, p.engine())
 	if err != nil {
@@ -123,6 +128,19 @@ func (p *project) build(ctx context.Context, a *app) (released, error) {
 	}
 	done.Seconds = time.Since(began).Seconds()
 	return done, nil
+}
+
+// buildAlone waits until no other part of this process builds, since each build may use the memory that the configuration allows.
+func (a *app) buildAlone(ctx context.Context) (leave func(), err error) {
+	if a.building == nil {
+		return func() {}, nil
+	}
+	select {
+	case a.building <- struct{}{}:
+		return func() { <-a.building }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // publishTries is how often a build that lost to another process's release is decided anew.

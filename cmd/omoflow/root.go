@@ -24,6 +24,8 @@ type app struct {
 	json           bool
 	quiet          bool
 
+	building chan struct{} // of a service: holds one value while a release is built; nil elsewhere
+
 	progressLock sync.Mutex
 	progressed   time.Time // when the last progress line was written
 }

@@ -129,7 +129,7 @@ func (a *app) doJob(ctx context.Context, r ledger.Run) error {
 		_ = output.Close() // it is removed
 		_ = os.Remove(output.Name())
 	}()
-	inner := &app{stdout: output, stderr: a.stderr}
+	inner := &app{stdout: output, stderr: a.stderr, building: a.building}
 	root := inner.rootCommand()
 	root.SetArgs(append([]string{"--project", a.project, "--json", "--quiet"}, arguments...))
 	err = root.ExecuteContext(ctx)

@@ -38,7 +38,7 @@ const hintRetry = 10 * time.Second
 
 // answers asks for the records that webhooks named, those of before the start included. What fails stays in the lake and is
 // tried again.
-func (s *service) answers(ctx context.Context) {
+func (s *hookService) answers(ctx context.Context) {
 	var again []string
 	for {
 		boxes := append(again, s.hinted.take()...)

@@ -28,7 +28,7 @@ type served struct {
 	app     *app
 	sim     *simulator.Shop
 	url     string
-	service *service
+	service *hookService
 	stop    func() error
 }
 
@@ -68,24 +68,22 @@ func serveShop(t *testing.T, dir string) *served {
 func (s *served) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p, err := s.app.openProject(ctx, true)
+	process := &server{app: s.app, flags: serveFlags{webhooks: true, pull: time.Hour, maxBody: 1 << 20}}
+	first, err := process.open(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.service, err = s.app.newService(ctx, p, serveFlags{webhooks: true, pull: time.Hour, maxBody: 1 << 20}); err != nil {
-		s.t.Fatal(err)
-	}
+	s.service = first.hooks
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.url = "http://" + listener.Addr().String()
 	ended := make(chan error, 1)
-	go func() { ended <- s.service.run(ctx, listener) }()
+	go func() { ended <- process.run(ctx, listener, first) }()
 	s.stop = func() error {
 		cancel()
 		err := <-ended
-		p.close()
 		s.stop = func() error { return nil }
 		return err
 	}

@@ -44,7 +44,10 @@ type Runner struct {
 	Poll     time.Duration // longest time without looking, default 20s, so that a clock that was set is noticed
 	Lease    time.Duration // a worker silent for this long is taken over, default 45s
 
+	StopWithin time.Duration // how long Serve lets attempts go on after its ctx ended; default not at all
+
 	mu      sync.Mutex
+	work    context.Context // of the attempts: outlives that of the loop by StopWithin
 	running map[string]*attempt
 	over    []string             // jobs whose attempt ended and that were not looked at since
 	wakes   map[string]time.Time // of the loop only
@@ -87,6 +90,7 @@ func (r *Runner) report(e Event) {
 // another job is left to the next call.
 func (r *Runner) Due(ctx context.Context) error {
 	r.setUp()
+	r.work = ctx
 	defer r.wait.Wait()
 	for {
 		started, _, err := r.pass(ctx)
@@ -104,10 +108,13 @@ func (r *Runner) Due(ctx context.Context) error {
 	}
 }
 
-// Serve runs what is due until ctx ends, then stops what runs and hands it back. A store that does not answer is tried again.
+// Serve runs what is due until ctx ends, lets what runs finish within StopWithin, then stops it and hands it back. A store that does
+// not answer is tried again.
 func (r *Runner) Serve(ctx context.Context) error {
 	r.setUp()
-	defer r.wait.Wait()
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.work = work
+	defer r.finishUp(stop)
 	for ctx.Err() == nil {
 		_, wake, err := r.pass(ctx)
 		pause := r.Poll
@@ -124,6 +131,14 @@ func (r *Runner) Serve(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// finishUp waits for what runs, and stops it when that takes too long.
+func (r *Runner) finishUp(stop context.CancelFunc) {
+	late := time.AfterFunc(r.StopWithin, stop)
+	r.wait.Wait()
+	late.Stop()
+	stop()
 }
 
 // leastPause keeps a job that waits for another from being asked without end.
@@ -230,7 +245,7 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 	r.settle(j, state, mine, ended)
 	if claimed != nil {
 		failpoint.Hit("schedule.claimed")
-		r.start(ctx, j, *claimed)
+		r.start(r.work, j, *claimed)
 	}
 	return claimed != nil, nil
 }
