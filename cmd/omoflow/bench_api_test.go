@@ -24,7 +24,7 @@ func TestBenchAPI(t *testing.T) {
 	orders := make([]simulator.Record, n)
 	for i := range orders {
 		o := simulator.Draw(r, int64(i+1), began.Add(time.Duration(i)*time.Minute))
-		orders[i] = simulator.Record{ID: o.ID, Status: o.Status, Created: o.Created, Modified: o.Modified, Raw: o.JSON(time.UTC)}
+		orders[i] = simulator.Record{ID: o.ID, Status: o.Status, Created: o.Created, Modified: o.Modified, Render: func() []byte { return o.JSON(time.UTC) }}
 	}
 	shop.Fill("orders", orders)
 	var lock sync.Mutex

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/omoflow/omoflow/internal/failpoint"
@@ -23,15 +24,16 @@ type Range struct{ From, To time.Time }
 // pageBytes bounds the pages of one batch: they are held as scratch files, their records in the engine.
 const pageBytes = 32 << 20
 
-// ahead is how many pages are fetched while a batch is being staged.
-const ahead = 64
+// ahead is how many pages are fetched, and wait in scratch files, while a batch is being staged.
+const ahead = 192
 
 // runAPI takes in what an API has new. Pages are fetched while earlier ones are staged; a batch ends where the API can be
 // read on from, and holds the cursor before and after.
-func (f *feed) runAPI(ctx context.Context, result *Result) error {
+func (f *feed) runAPI(ctx context.Context, result *Result) (err error) {
 	if err := f.load(ctx); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, f.dropIndexes(context.WithoutCancel(ctx))) }()
 	failpoint.Hit("feed.loaded")
 	if f.opt.Backfill != nil {
 		return f.backfill(ctx, *f.opt.Backfill, result)
@@ -72,33 +74,51 @@ func (f *feed) drain(ctx context.Context, cursor json.RawMessage, past *lake.Bac
 	}
 	defer clean()
 	inner, cancel := context.WithCancel(ctx)
-	pages := make(chan page, ahead)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		defer close(pages)
-		n := 0
+	fetched, pages := make(chan page, 1), make(chan page, ahead)
+	var working sync.WaitGroup
+	working.Go(func() {
+		defer close(fetched)
 		next, err := pull(inner, func(d source.Delivery) error {
 			failpoint.Hit("fetch.page.before")
-			own := filepath.Join(dir, strconv.Itoa(n))
-			n++
-			if err := os.Mkdir(own, 0o700); err != nil {
-				return tempFault(err, dir)
-			}
-			path, err := d.Fetch(inner, own)
-			if err != nil {
-				return err
-			}
-			d.Fetch = func(context.Context, string) (string, error) { return path, nil }
-			failpoint.Hit("fetch.page.after")
-			return give(inner, pages, page{Delivery: d})
+			return give(inner, fetched, page{Delivery: d})
 		})
-		_ = give(inner, pages, page{next: next, err: err, end: true}) // refused only when nobody listens any more
-	}()
+		_ = give(inner, fetched, page{next: next, err: err, end: true}) // refused only when nobody listens any more
+	})
+	working.Go(func() {
+		defer close(pages)
+		keepPages(inner, cancel, dir, fetched, pages)
+	})
 	next, err := f.batches(ctx, cursor, past, pages, result)
 	cancel()
-	<-stopped
+	working.Wait()
 	return next, err
+}
+
+// keepPages writes fetched pages to scratch files, while the next one is asked for. When it cannot, the pull ends.
+func keepPages(ctx context.Context, cancel func(), dir string, fetched <-chan page, pages chan<- page) {
+	n := 0
+	for p := range fetched {
+		if !p.end {
+			path, err := keepPage(ctx, p.Delivery, filepath.Join(dir, strconv.Itoa(n)))
+			p.Fetch = func(context.Context, string) (string, error) { return path, nil }
+			if err != nil {
+				p = page{err: err, end: true}
+			}
+			n++
+			failpoint.Hit("fetch.page.after")
+		}
+		if give(ctx, pages, p) != nil || p.end {
+			cancel()
+			return
+		}
+	}
+}
+
+func keepPage(ctx context.Context, d source.Delivery, own string) (string, error) {
+	if err := os.Mkdir(own, 0o700); err != nil {
+		return "", tempFault(err, own)
+	}
+	return d.Fetch(ctx, own)
 }
 
 func give(ctx context.Context, to chan<- page, p page) error {

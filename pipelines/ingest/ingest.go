@@ -190,12 +190,13 @@ type feed struct {
 	log     *journal.Log
 	seq     int64 // of the log's tail
 	state   state
-	ruled   lake.Object     // rules stored already
-	cache   *objstore.Cache // of earlier whole records
+	ruled   lake.Object               // rules stored already
+	cache   *objstore.Cache           // of earlier whole records
+	indexed map[string]map[int64]bool // stream -> batches whose keys are indexed
 }
 
 func prepare(opt Options, f Feed) (*feed, error) {
-	one := &feed{Feed: f, opt: opt, log: opt.Lake.StreamLog(f.Source, f.Name)}
+	one := &feed{Feed: f, opt: opt, log: opt.Lake.StreamLog(f.Source, f.Name), indexed: map[string]map[int64]bool{}}
 	bind := &profile.Bind{Constants: f.Constants}
 	var err error
 	if f.API != nil {

@@ -101,7 +101,7 @@ func (q *streamQuery) inner() string {
 		case c.Exact:
 			list = append(list, c.SQL+" AS "+id)
 		case q.strict && c.Bad != "null":
-			list = append(list, "CAST(("+c.SQL+") AS "+c.Column.Type+") AS "+id)
+			list = append(list, cast("CAST", c)+" AS "+id)
 		default:
 			list = append(list, tryCast(c)+" AS "+id)
 		}

@@ -95,16 +95,20 @@ func (f *feed) plain() bool {
 
 // openRecords makes the view record over the normalised records.
 func (b *batch) openRecords(ctx context.Context, conn *warehouse.Conn) error {
-	var columns []string
+	var columns, list []string
 	for _, c := range b.plan.SlotColumns() {
-		columns = append(columns, warehouse.Literal(c.Name)+": "+warehouse.Literal(c.Type))
+		read, typed := c.Type, c.Name
+		if read == wideDecimal {
+			read, typed = "VARCHAR", wideFromText(c.Name)+" AS "+c.Name
+		}
+		columns, list = append(columns, warehouse.Literal(c.Name)+": "+warehouse.Literal(read)), append(list, typed)
 	}
 	parallel := "true"
 	if b.sink.LineBreaks {
 		parallel = "false"
 	}
-	read := fmt.Sprintf(`SELECT * FROM read_csv(%s, delim = '\t', quote = '"', escape = '"', header = false, auto_detect = false, nullstr = '', new_line = '\n', parallel = %s, columns = {%s})`,
-		warehouse.Literal(b.path), parallel, strings.Join(columns, ", "))
+	read := fmt.Sprintf(`SELECT %s FROM read_csv(%s, delim = '\t', quote = %[3]s, escape = %[3]s, header = false, auto_detect = false, nullstr = '', new_line = '\n', parallel = %[4]s, columns = {%[5]s})`,
+		strings.Join(list, ", "), warehouse.Literal(b.path), warehouse.Literal(profile.Quote), parallel, strings.Join(columns, ", "))
 	if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE bad_record (_f INTEGER, _r BIGINT)"); err != nil {
 		return err
 	}
@@ -248,10 +252,6 @@ func check(s profile.StreamPlan, c profile.ColumnPlan) (condition, code string) 
 		return "(" + c.SQL + ") IS NOT NULL AND (" + typed + ") IS NULL", "does_not_fit"
 	}
 	return "", ""
-}
-
-func tryCast(c profile.ColumnPlan) string {
-	return "TRY_CAST((" + c.SQL + ") AS " + c.Column.Type + ")"
 }
 
 // countIgnored counts the records that no stream takes: the profile's conditions say that they are none of it.

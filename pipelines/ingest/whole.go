@@ -3,12 +3,10 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"
-	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
@@ -17,13 +15,6 @@ import (
 // Whole records hold everything of their key. What is known as it is, or newer, is a duplicate; everything else replaces
 // the earlier delivery: its rows carry the record's hash, and where the earlier one had rows in a month or a stream in
 // which the new one has none, a tombstone is written, so that each month can be read alone.
-
-// earlier is a staged object of whole records in the feed's log.
-type earlier struct {
-	lake.Staged
-	batch string
-	seq   int64
-}
 
 // addWhole notes what later batches of an API compare with.
 func (s *state) addWhole(b lake.Batch, seq int64) {
@@ -85,34 +76,6 @@ func (f *feed) head() profile.StreamPlan {
 	return head
 }
 
-// earlierRows is a FROM item with all rows of a stream that earlier batches staged; "" when there are none.
-func (f *feed) earlierRows(ctx context.Context, stream string) (string, error) {
-	if f.cache == nil {
-		f.cache = objstore.NewCache(f.opt.Lake.Bucket, filepath.Join(f.opt.TempDir, "earlier"), 0)
-	}
-	var paths, facts []string
-	for _, o := range f.state.whole {
-		if o.Stream != stream {
-			continue
-		}
-		path, err := f.cache.Path(ctx, o.Object.Key, o.Object.SHA256, o.Object.Bytes)
-		if err != nil {
-			return "", err
-		}
-		paths = append(paths, path)
-		facts = append(facts, fmt.Sprintf("(%s, CAST(%d AS BIGINT))", warehouse.Literal(o.batch), o.seq))
-	}
-	if len(paths) == 0 {
-		return "", nil
-	}
-	out := ""
-	for ref := range f.state.replaced {
-		out += fmt.Sprintf(" AND NOT (staged.batch = %s AND staged.file_no = %d)", warehouse.Literal(ref.Batch), ref.FileNo)
-	}
-	return fmt.Sprintf("(SELECT staged.*, fact.seq FROM %s AS staged INNER JOIN (VALUES %s) AS fact (fact_batch, seq) ON staged.batch = fact.fact_batch WHERE true%s)",
-		warehouse.ReadParquet(paths...), strings.Join(facts, ", "), out), nil
-}
-
 // newest is a query for the newest delivery of each key among earlier rows.
 func newest(rows, owner, only string) string {
 	return fmt.Sprintf("SELECT %[1]s AS id, source_version AS version, delivered FROM (SELECT %[1]s, source_version, delivered, row_number() OVER (PARTITION BY %[1]s ORDER BY source_version DESC, seq DESC, file_no DESC, delivered DESC) AS n FROM %[2]s %[3]s) WHERE n = 1",
@@ -146,7 +109,7 @@ func (b *batch) leaveKnown(ctx context.Context, conn *warehouse.Conn) error {
 		b.plan.HashSlot(), key.SQL, version, gone)); err != nil {
 		return b.expressionFault(err)
 	}
-	earlier, err := b.earlierRows(ctx, head.Stream.Name)
+	earlier, err := b.earlierOf(ctx, conn, head.Stream)
 	if err != nil {
 		return err
 	}
@@ -178,24 +141,25 @@ func (b *batch) leaveKnown(ctx context.Context, conn *warehouse.Conn) error {
 // stageWhole writes the rows of a stream and the tombstones of what they replace elsewhere.
 func (b *batch) stageWhole(ctx context.Context, conn *warehouse.Conn, s profile.StreamPlan, query, path string) error {
 	owner := s.Stream.Key[0]
-	earlier, err := b.earlierRows(ctx, s.Stream.Name)
+	earlier, err := b.earlierOf(ctx, conn, s.Stream)
 	if err != nil {
 		return err
 	}
-	if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE whole_row AS "+query); err != nil {
-		return b.expressionFault(err)
-	}
 	if earlier != "" {
+		if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE whole_row AS "+query); err != nil {
+			return b.expressionFault(err)
+		}
 		if err := conn.Exec(ctx, b.tombstones(s, owner, earlier)); err != nil {
 			return err
 		}
+		query = "SELECT * FROM whole_row ORDER BY file_no, source_row, source_record_id, business_date NULLS FIRST"
 	}
 	ids := map[string]int{}
 	for i, c := range s.Stream.All() {
 		ids[c.Name] = i + 1
 	}
 	ids["delivered"] = len(ids) + 1
-	done, err := conn.CopyParquet(ctx, "SELECT * FROM whole_row ORDER BY file_no, source_row, source_record_id, business_date NULLS FIRST", path, warehouse.CopyOptions{FieldIDs: ids})
+	done, err := conn.CopyParquet(ctx, query, path, warehouse.CopyOptions{FieldIDs: ids})
 	if err != nil {
 		return b.expressionFault(err)
 	}
@@ -226,7 +190,7 @@ func (f *feed) known(ctx context.Context) ([]source.Known, error) {
 		return nil, nil
 	}
 	head := f.head()
-	rows, err := f.earlierRows(ctx, head.Stream.Name)
+	rows, err := f.earlierRows(ctx, f.earlier(head.Stream.Name))
 	if err != nil || rows == "" {
 		return nil, err
 	}
@@ -243,7 +207,7 @@ func (f *feed) known(ctx context.Context) ([]source.Known, error) {
 		if s.Stream.Name == head.Stream.Name || len(f.API.Facts) == 0 {
 			continue
 		}
-		other, err := f.earlierRows(ctx, s.Stream.Name)
+		other, err := f.earlierRows(ctx, f.earlier(s.Stream.Name))
 		if err != nil {
 			return nil, err
 		}

@@ -171,7 +171,7 @@ func (p *Plan) pass(ctx context.Context, f File, encoding string, d decision, si
 	if err != nil && err != io.EOF {
 		return outcome, d, err
 	}
-	if prime && first != nil {
+	if prime && first != nil && (p.Profile.Dates.Order == "auto" || p.Profile.Numbers.Decimal == "auto") {
 		probe := *first
 		newWorker(b).convert(&probe, layout)
 		if decided, why := p.decide(probe.part.evidence); why == nil && decided != d {
@@ -195,10 +195,6 @@ func (w *worker) convert(c *chunk, layout Layout) {
 		return
 	}
 	if c.rows != nil {
-		if w.plan.Profile.Whole {
-			w.groups(c.rows)
-			return
-		}
 		for _, r := range c.rows {
 			w.record(r)
 		}

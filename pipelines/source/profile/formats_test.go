@@ -58,7 +58,7 @@ func TestWorkbooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	joined := strings.Join(got, "\n")
-	for _, want := range []string{"2026-11-24 02:35:42", "2026-11-24 00:00:00", "\t46350.1\t", "\t007\t", "\t0.3\t", "\t1149\t", `{""Extra"":""x""}`} {
+	for _, want := range []string{"2026-11-24 02:35:42", "2026-11-24 00:00:00", "\t46350.1\t", "\t007\t", "\t0.3\t", "\t1149\t", `{"Extra":"x"}`} {
 		if !strings.Contains(joined, want) {
 			t.Errorf("lacks %q:\n%s", want, joined)
 		}
@@ -130,7 +130,7 @@ func TestJSONLines(t *testing.T) {
 	if outcome.Read != 6 || outcome.Accepted != 4 || outcome.Refused != 2 || outcome.Refusals[0].Line != 3 {
 		t.Errorf("%+v", outcome)
 	}
-	if joined := strings.Join(got, "\n"); !strings.Contains(joined, "05007") || !strings.Contains(joined, "\t19.9\t") || !strings.Contains(joined, `""note"":""x\ty""`) {
+	if joined := strings.Join(got, "\n"); !strings.Contains(joined, "05007") || !strings.Contains(joined, "\t19.9\t") || !strings.Contains(joined, `"note":"x\ty"`) {
 		t.Errorf("%q", got)
 	}
 	document := "{\n \"orders\": [\n" + strings.Split(text, "\n")[0] + "\n]\n}\n"

@@ -142,11 +142,15 @@ func (w *worker) timeOfDay(text []byte, m *moment) bool {
 	return false
 }
 
+// Quote surrounds cells of the normalised records that hold a tab, a line break or a quote, which then is doubled. It is a
+// character that hardly any text holds, so that attributes, which are full of quotation marks, stay as they are.
+const Quote = "\x1f"
+
 // appendText writes text as a cell of the normalised records.
 func (p *part) appendText(dst, text []byte) []byte {
 	plain := true
 	for _, c := range text {
-		if c == '"' || c == '\t' || c == '\n' || c == '\r' {
+		if c == Quote[0] || c == '\t' || c == '\n' || c == '\r' {
 			plain = false
 			break
 		}
@@ -154,15 +158,15 @@ func (p *part) appendText(dst, text []byte) []byte {
 	if plain {
 		return append(dst, text...)
 	}
-	dst = append(dst, '"')
+	dst = append(dst, Quote...)
 	for _, c := range text {
-		if c == '"' {
-			dst = append(dst, '"')
+		if c == Quote[0] {
+			dst = append(dst, Quote...)
 		}
 		p.breaks = p.breaks || c == '\n' || c == '\r'
 		dst = append(dst, c)
 	}
-	return append(dst, '"')
+	return append(dst, Quote...)
 }
 
 // attributes appends the JSON object of the cells that the profile maps to nothing.

@@ -89,18 +89,6 @@ func (p *Profile) compileWhole(plan *Plan, s *slots) error {
 	return err
 }
 
-// groups converts rows that were cut before: those of one record follow each other and share its text.
-func (w *worker) groups(rows []row) {
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && len(rows[n].raw) > 0 && len(rows[0].raw) > 0 && &rows[n].raw[0] == &rows[0].raw[0] {
-			n++
-		}
-		w.together(rows[:n])
-		rows = rows[n:]
-	}
-}
-
 // together converts the parts of one record; in a whole profile they are accepted or refused as one.
 func (w *worker) together(rows []row) {
 	p := w.part

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/jsonscan"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
 )
@@ -89,11 +90,26 @@ func later(through string, at time.Time) string {
 // listed is what the lists say of an order. A field of another type is a difference, not an error: the order is read and the
 // mapping says what is wrong with it.
 type listed struct {
-	ID       json.Number     `json:"id"`
-	Total    json.RawMessage `json:"total"`
-	Modified json.RawMessage `json:"date_modified_gmt"`
-	Lines    json.RawMessage `json:"line_items"`
-	Fees     json.RawMessage `json:"fee_lines"`
+	id                           string
+	total, modified, lines, fees json.RawMessage
+}
+
+func readListed(row json.RawMessage) (one listed, err error) {
+	jsonscan.Fields(row, func(name, value []byte) bool {
+		switch string(name) {
+		case "total":
+			one.total = value
+		case "date_modified_gmt":
+			one.modified = value
+		case "line_items":
+			one.lines = value
+		case "fee_lines":
+			one.fees = value
+		}
+		return true
+	})
+	one.id, err = idOf(row)
+	return one, err
 }
 
 // Reconcile compares ids, dates, totals and numbers of lines once a day: trashed and deleted orders, orders that changed
@@ -117,11 +133,11 @@ func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, known []
 	query := url.Values{"status": {"any"}, "_fields": {"id,total,date_modified_gmt,line_items,fee_lines"}}
 	if err := o.pages(ctx, "orders", query, func(a answer, _ int) error {
 		for _, row := range a.rows {
-			var one listed
-			if err := json.Unmarshal(row, &one); err != nil {
-				return fault.Wrap(err, fault.Unavailable, "unexpected_answer", "orders", "check the shop's plugins", "a record of the list cannot be read")
+			one, err := readListed(row)
+			if err != nil {
+				return err
 			}
-			id := one.ID.String()
+			id := one.id
 			seen[id] = true
 			if k, ok := lake[id]; !ok && !o.pulled[id] || ok && (k.Gone || differs(k, one)) {
 				again = append(again, id)
@@ -169,13 +185,23 @@ func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, known []
 }
 
 func differs(k source.Known, l listed) bool {
-	var modified, total string
-	var lines, fees []json.RawMessage
-	if json.Unmarshal(l.Modified, &modified) != nil || json.Unmarshal(l.Total, &total) != nil || json.Unmarshal(l.Lines, &lines) != nil || json.Unmarshal(l.Fees, &fees) != nil {
+	total := jsonscan.Text(l.total)
+	lines, ok1 := count(l.lines)
+	fees, ok2 := count(l.fees)
+	if total == nil || !ok1 || !ok2 {
 		return true
 	}
 	n, err := strconv.Atoi(k.Facts["order_line"])
-	return k.Version != modified || err == nil && n != len(lines)+len(fees) || !sameAmount(k.Facts["total_amount"], total)
+	return k.Version != string(jsonscan.Text(l.modified)) || err == nil && n != lines+fees || !sameAmount(k.Facts["total_amount"], string(total))
+}
+
+// count gives the number of elements of an array.
+func count(list json.RawMessage) (n int, ok bool) {
+	if len(list) == 0 || list[0] != '[' {
+		return 0, false
+	}
+	jsonscan.Items(list, func([]byte) { n++ })
+	return n, true
 }
 
 // sameAmount compares decimal texts of any scale.
@@ -259,7 +285,11 @@ func (r *reconciliation) single(ctx context.Context, path, id string, known bool
 	if err != nil {
 		return err
 	}
-	if back, err := idOf(got.Body); err != nil || back != id {
+	start, end, err := jsonscan.Value(got.Body, 0)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "unexpected_answer", path, "check the shop's plugins", "the answer is not JSON")
+	}
+	if back, err := idOf(got.Body[start:end]); err != nil || back != id {
 		return fault.New(fault.Unavailable, "unexpected_answer", path, "check the shop's plugins", "the shop gave another record than %s", id)
 	}
 	r.n++

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/jsonscan"
 	"github.com/omoflow/omoflow/pipelines/source"
 )
 
@@ -90,9 +91,8 @@ func (w *walk) more(a answer) bool {
 // times gives the first and the last time of a page and refuses one that is not in order.
 func (w *walk) times(a answer) (first, last time.Time, err error) {
 	for i, row := range a.rows {
-		var fields map[string]json.RawMessage
-		var text string
-		if json.Unmarshal(row, &fields) != nil || json.Unmarshal(fields[w.field], &text) != nil {
+		text := string(jsonscan.Text(field(row, w.field)))
+		if text == "" {
 			return first, last, fault.New(fault.Unavailable, "field_missing", w.path, "check the shop's WooCommerce version and its plugins", "record %d of a page has no %s", i+1, w.field)
 		}
 		at, err := parseStamp(text)
@@ -171,13 +171,25 @@ func endless(path string) error {
 }
 
 func idOf(row json.RawMessage) (string, error) {
-	var one struct {
-		ID json.Number `json:"id"`
+	value := field(row, "id")
+	if text := jsonscan.Text(value); text != nil {
+		value = text
 	}
-	if err := json.Unmarshal(row, &one); err != nil || one.ID == "" {
+	if _, err := strconv.ParseInt(string(value), 10, 64); err != nil {
 		return "", fault.New(fault.Unavailable, "field_missing", "id", "check the shop's plugins", "a record has no id")
 	}
-	return one.ID.String(), nil
+	return string(value), nil
+}
+
+// field finds a field of a record; nil: it has none.
+func field(row json.RawMessage, wanted string) (found json.RawMessage) {
+	jsonscan.Fields(row, func(name, value []byte) bool {
+		if string(name) == wanted {
+			found = value
+		}
+		return found == nil
+	})
+	return found
 }
 
 // pages reads a list by page number, in the order of ids, and gives each page. Rows that leave the list meanwhile may hide

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/jsonscan"
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
@@ -125,7 +126,7 @@ func (s *shop) list(ctx context.Context, path string, query url.Values) (answer,
 	if n, err := strconv.ParseInt(got.Header.Get("X-WP-Total"), 10, 64); err == nil {
 		a.total = n
 	}
-	if err := json.Unmarshal(got.Body, &a.rows); err != nil {
+	if err := jsonscan.Elements(got.Body, func(row []byte) error { a.rows = append(a.rows, row); return nil }); err != nil {
 		return a, fault.Wrap(err, fault.Unavailable, "unexpected_answer", path, "open the address in a browser: something else answers in the API's place", "the answer is not a list of records")
 	}
 	return a, nil

@@ -6,7 +6,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +25,15 @@ type Record struct {
 	Status            string // of orders and products
 	Created, Modified time.Time
 	Raw               []byte // the object as the API shows it
+	// Render, when set, makes the object anew for each answer, as a shop does.
+	Render func() []byte
+}
+
+func (r *Record) raw() []byte {
+	if r.Render != nil {
+		return r.Render()
+	}
+	return r.Raw
 }
 
 // Shop is the server's state. All methods may be used while it serves.
@@ -41,12 +49,13 @@ type Shop struct {
 
 	mutex sync.Mutex
 	lists map[string][]*Record // orders, refunds, products, variations, customers, webhooks
+	ready map[string][]*Record // lists in an order that was asked for; emptied by every change
 	calls int
 }
 
 // New makes an empty shop that keeps the time of a zone.
 func New(zone *time.Location, now func() time.Time) *Shop {
-	return &Shop{Zone: zone, Now: now, lists: map[string][]*Record{}, Registered: []string{"pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed"}}
+	return &Shop{Zone: zone, Now: now, lists: map[string][]*Record{}, ready: map[string][]*Record{}, Registered: []string{"pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed"}}
 }
 
 // Calls counts the requests answered.
@@ -60,6 +69,7 @@ func (s *Shop) Calls() int {
 func (s *Shop) Put(list string, r Record) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	clear(s.ready)
 	for i, old := range s.lists[list] {
 		if old.ID == r.ID {
 			s.lists[list][i] = &r
@@ -73,6 +83,7 @@ func (s *Shop) Put(list string, r Record) {
 func (s *Shop) Fill(list string, records []Record) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	clear(s.ready)
 	s.lists[list] = make([]*Record, len(records))
 	for i := range records {
 		s.lists[list][i] = &records[i]
@@ -83,6 +94,7 @@ func (s *Shop) Fill(list string, records []Record) {
 func (s *Shop) Remove(list string, id int64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	clear(s.ready)
 	s.lists[list] = slices.DeleteFunc(s.lists[list], func(r *Record) bool { return r.ID == id })
 }
 
@@ -233,7 +245,7 @@ func (s *Shop) single(w http.ResponseWriter, list, text string, parent int64) {
 		s.refuse(w, 404, "woocommerce_rest_shop_"+strings.TrimSuffix(list, "s")+"_invalid_id", "Invalid ID.")
 		return
 	}
-	_, _ = w.Write(r.Raw) // a client that went away
+	_, _ = w.Write(r.raw()) // a client that went away
 }
 
 func (s *Shop) totals(w http.ResponseWriter) {
@@ -246,169 +258,4 @@ func (s *Shop) totals(w http.ResponseWriter) {
 		all = append(all, map[string]any{"slug": status, "name": status, "total": n})
 	}
 	_ = json.NewEncoder(w).Encode(all) // a client that went away
-}
-
-// list answers a list with its filters, order and page.
-func (s *Shop) list(w http.ResponseWriter, list string, parent int64, q url.Values) {
-	size, page := 10, 1
-	var err error
-	if text := q.Get("per_page"); text != "" {
-		if size, err = strconv.Atoi(text); err != nil || size < 1 || size > 100 {
-			s.refuse(w, 400, "rest_invalid_param", "Invalid parameter(s): per_page")
-			return
-		}
-	}
-	if text := q.Get("page"); text != "" {
-		page, _ = strconv.Atoi(text) // no number is page 0, which is past every end
-	}
-	keep, bad := s.filter(list, q)
-	if bad != "" {
-		s.refuse(w, 400, "rest_invalid_param", "Invalid parameter(s): "+bad)
-		return
-	}
-	var rows []*Record
-	for _, r := range s.lists[list] {
-		if (parent == 0 || r.Parent == parent) && keep(r) {
-			rows = append(rows, r)
-		}
-	}
-	sortRows(rows, list, q)
-	pages := (len(rows) + size - 1) / size
-	w.Header().Set("X-WP-Total", strconv.Itoa(len(rows)))
-	w.Header().Set("X-WP-TotalPages", strconv.Itoa(pages))
-	from := min(max(page-1, 0)*size, len(rows))
-	to := min(from+size, len(rows))
-	if page < pages {
-		next := url.Values{}
-		for name, values := range q {
-			next[name] = values
-		}
-		next.Set("page", strconv.Itoa(page+1))
-		w.Header().Set("Link", fmt.Sprintf(`<https://shop.example/wp-json/wc/v3/%s?%s>; rel="next"`, list, next.Encode()))
-	}
-	out := []byte{'['}
-	for i, r := range rows[from:to] {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, fields(r.Raw, q.Get("_fields"))...)
-	}
-	_, _ = w.Write(append(out, ']')) // a client that went away
-}
-
-func sortRows(rows []*Record, list string, q url.Values) {
-	by := func(r *Record) int64 { return r.ID }
-	switch q.Get("orderby") {
-	case "modified":
-		by = func(r *Record) int64 { return r.Modified.Unix() }
-	case "date":
-		by = func(r *Record) int64 { return r.Created.Unix() }
-	}
-	slices.SortStableFunc(rows, func(a, b *Record) int {
-		if d := by(a) - by(b); d != 0 {
-			return int(d)
-		}
-		return int(a.ID - b.ID)
-	})
-	if order := q.Get("order"); order == "desc" || order == "" && list != "customers" {
-		slices.Reverse(rows)
-	}
-}
-
-// filter gives the condition of a list, or the parameter that is wrong.
-func (s *Shop) filter(list string, q url.Values) (keep func(*Record) bool, bad string) {
-	times := map[string]time.Time{}
-	for _, name := range []string{"after", "before", "modified_after", "modified_before"} {
-		if text := q.Get(name); text != "" && list != "customers" { // customers ignore them
-			at, err := s.instant(text, q.Get("dates_are_gmt"))
-			if err != nil {
-				return nil, name
-			}
-			times[name] = at
-		}
-	}
-	status := q.Get("status")
-	if status != "" && status != "any" && list == "orders" && !slices.Contains(append([]string{"trash", "checkout-draft", "auto-draft"}, s.Registered...), status) {
-		return nil, "status"
-	}
-	var include []string
-	if text := q.Get("include"); text != "" {
-		include = strings.Split(text, ",")
-	}
-	return func(r *Record) bool {
-		if at, ok := times["after"]; ok && !r.Created.After(at) {
-			return false
-		}
-		if at, ok := times["before"]; ok && !r.Created.Before(at) {
-			return false
-		}
-		if at, ok := times["modified_after"]; ok && !r.Modified.After(at) {
-			return false
-		}
-		if at, ok := times["modified_before"]; ok && !r.Modified.Before(at) {
-			return false
-		}
-		if include != nil && !slices.Contains(include, strconv.FormatInt(r.ID, 10)) {
-			return false
-		}
-		switch list {
-		case "orders":
-			return s.listed(r, status)
-		case "customers":
-			return q.Get("role") == "all" || r.Status == "" || r.Status == "customer"
-		case "refunds":
-			parent, ok := s.find("orders", r.Parent)
-			return s.OrderTable || !ok || parent.Status != "trash" // classic storage hides the refunds of trashed orders
-		}
-		return true
-	}, ""
-}
-
-func (s *Shop) listed(r *Record, status string) bool {
-	if status != "" && status != "any" {
-		return r.Status == status
-	}
-	hidden := []string{"trash", "checkout-draft", "auto-draft"}
-	return !slices.Contains(hidden, r.Status) && (!s.OrderTable || slices.Contains(s.Registered, r.Status))
-}
-
-// instant reads a time as WooCommerce does: without a zone it is the site's, with dates_are_gmt every zone is dropped and
-// the rest taken for GMT.
-func (s *Shop) instant(text, flag string) (time.Time, error) {
-	gmt := flag == "true" || flag == "1"
-	for _, layout := range []string{time.RFC3339, stamp, time.DateOnly} {
-		at, err := time.Parse(layout, text)
-		switch {
-		case err != nil:
-			continue
-		case gmt:
-			return time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), 0, time.UTC), nil
-		case layout == time.RFC3339:
-			return at.UTC(), nil
-		}
-		return time.ParseInLocation(layout, text, s.Zone)
-	}
-	return time.Time{}, fmt.Errorf("invalid date %q", text)
-}
-
-// fields leaves of an object what was asked for.
-func fields(raw []byte, list string) []byte {
-	if list == "" {
-		return raw
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return raw
-	}
-	out := []byte{'{'}
-	for _, name := range strings.Split(list, ",") {
-		if value, ok := all[name]; ok {
-			if len(out) > 1 {
-				out = append(out, ',')
-			}
-			out = append(append(append(out, '"'), name...), '"', ':')
-			out = append(out, value...)
-		}
-	}
-	return append(out, '}')
 }
