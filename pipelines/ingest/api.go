@@ -22,7 +22,7 @@ import (
 type Range struct{ From, To time.Time }
 
 // pageBytes bounds the pages of one batch: they are held as scratch files, their records in the engine.
-const pageBytes = 32 << 20
+const pageBytes = 16 << 20
 
 // ahead is how many pages are fetched, and wait in scratch files, while a batch is being staged.
 const ahead = 192

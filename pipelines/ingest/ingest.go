@@ -47,7 +47,7 @@ type Options struct {
 	Now       func() time.Time                 // for the settle rule only; default time.Now
 	Progress  func(format string, args ...any) // may be nil
 
-	BatchBytes int64  // files of one batch together; default 256 MiB, of an API's pages 32 MiB
+	BatchBytes int64  // files of one batch together; default 256 MiB, of an API's pages 16 MiB
 	BatchFiles int    // default 500
 	Backfill   *Range // read this range of the past instead of what is new; files are not touched
 
