@@ -32,13 +32,20 @@ func (f *feed) earlier(stream string) []earlier {
 	return all
 }
 
+// indexedRows is how many earlier rows are worth an index.
+const indexedRows = 5000
+
 // earlierOf is a FROM item with the rows that the earlier batches of the records of this one staged; "" when there are
 // none. A first pull knows none of its records, and an ordinary one few batches: an index of the keys of each batch, made
 // once in a run, spares reading all that was ever staged for every batch.
 func (b *batch) earlierOf(ctx context.Context, conn *warehouse.Conn, stream retail.Stream) (string, error) {
 	all := b.earlier(stream.Name)
-	if len(all) == 0 {
-		return "", nil
+	rows := int64(0)
+	for _, o := range all {
+		rows += o.Object.Rows
+	}
+	if rows < indexedRows {
+		return b.earlierRows(ctx, all)
 	}
 	index, err := b.indexEarlier(ctx, stream, all)
 	if err != nil {

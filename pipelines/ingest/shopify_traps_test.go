@@ -40,7 +40,7 @@ func TestShopifyTrap26UnknownStatusWaitsInQuarantine(t *testing.T) {
 	o := s.order(2, time.Hour)
 	o.Status = "FROZEN"
 	o.Put(s.sim)
-	result, err := ingest.Run(context.Background(), s.opt, s.open(streamsOf("orders")))
+	result, err := ingest.Run(context.Background(), s.opt, s.feeds(streamsOf("orders")))
 	if err != nil || len(result.Findings) == 0 || result.Findings[0].Code != "unknown_status" {
 		t.Errorf("%+v, %v", result.Findings, err)
 	}

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/lake"

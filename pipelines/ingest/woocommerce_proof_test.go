@@ -1,27 +1,20 @@
 package ingest_test
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"sort"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/pipelines/ingest"
-	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce/simulator"
 )
 
-// storm is a simulated shop whose orders change while they are read.
-type storm struct {
+// wooStorm is a simulated WooCommerce whose orders change while they are read.
+type wooStorm struct {
 	*wooShop
 	r      *rand.Rand
 	now    time.Time
@@ -29,11 +22,11 @@ type storm struct {
 	refund map[int64]int64 // refund -> cents
 	of     map[int64]int64 // refund -> order
 	nextID int64
-	calm   bool
+	still  bool
 }
 
-func newStorm(t testing.TB, seed uint64) *storm {
-	s := &storm{r: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC), orders: map[int64]*simulator.Order{}, refund: map[int64]int64{}, of: map[int64]int64{}, nextID: 100}
+func newWooStorm(t testing.TB, r *rand.Rand) *wooStorm {
+	s := &wooStorm{r: r, now: time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC), orders: map[int64]*simulator.Order{}, refund: map[int64]int64{}, of: map[int64]int64{}, nextID: 100}
 	zones := []string{"Asia/Shanghai", "America/New_York", "UTC"}
 	zone, err := time.LoadLocation(zones[s.r.IntN(3)])
 	if err != nil {
@@ -50,14 +43,14 @@ func newStorm(t testing.TB, seed uint64) *storm {
 }
 
 // moment is the shop's now; often the second of the last change.
-func (s *storm) moment() time.Time {
+func (s *wooStorm) moment() time.Time {
 	if s.r.IntN(3) > 0 {
 		s.now = s.now.Add(time.Duration(s.r.IntN(40)) * time.Second)
 	}
 	return s.now
 }
 
-func (s *storm) order() {
+func (s *wooStorm) order() {
 	s.nextID += 1 + int64(s.r.IntN(2))
 	at := s.moment()
 	o := simulator.Draw(s.r, s.nextID, at.Add(-time.Duration(s.r.IntN(72))*time.Hour))
@@ -67,7 +60,7 @@ func (s *storm) order() {
 }
 
 // any picks an order; nil when there is none.
-func (s *storm) any() *simulator.Order {
+func (s *wooStorm) any() *simulator.Order {
 	var ids []int64
 	for id := range s.orders {
 		ids = append(ids, id)
@@ -80,7 +73,7 @@ func (s *storm) any() *simulator.Order {
 }
 
 // change is one thing that happens in a shop.
-func (s *storm) change() {
+func (s *wooStorm) change() {
 	o := s.any()
 	if o == nil || s.r.IntN(4) == 0 {
 		s.order()
@@ -139,8 +132,8 @@ func (s *storm) change() {
 }
 
 // before plays the weather of a network, and changes orders between two pages.
-func (s *storm) before(w http.ResponseWriter, _ *http.Request) bool {
-	if s.calm {
+func (s *wooStorm) before(w http.ResponseWriter, _ *http.Request) bool {
+	if s.still {
 		return false
 	}
 	if s.r.IntN(3) == 0 {
@@ -164,7 +157,8 @@ func (s *storm) before(w http.ResponseWriter, _ *http.Request) bool {
 }
 
 // truth is what counts: visible orders with total and lines, and refunds.
-func (s *storm) truth() (orders, lines, refunds []string) {
+func (s *wooStorm) truth() map[string]counted {
+	var orders, lines, refunds []string
 	for id, o := range s.orders {
 		orders = append(orders, fmt.Sprintf("%d|%s", id, simulator.Money(o.Cents())))
 		for _, i := range o.Items {
@@ -179,120 +173,25 @@ func (s *storm) truth() (orders, lines, refunds []string) {
 			refunds = append(refunds, fmt.Sprintf("%d|%s", id, simulator.Money(cents)))
 		}
 	}
-	sort.Strings(orders)
-	sort.Strings(lines)
-	sort.Strings(refunds)
-	return orders, lines, refunds
-}
-
-func (s *storm) lines(stream, query string) []string {
-	s.view(stream)
-	text := s.text(query)
-	if text == "" {
-		return nil
+	return map[string]counted{
+		"order":      {orders, "SELECT order_id, CAST(total_amount AS DECIMAL(18,2)) FROM v_order"},
+		"order_line": {lines, "SELECT order_id, line_key, CAST(quantity AS BIGINT), CAST(net_amount AS DECIMAL(18,2)) FROM v_order_line"},
+		"refund":     {refunds, "SELECT refund_id, CAST(amount AS DECIMAL(18,2)) FROM v_refund"},
 	}
-	rows := strings.Split(text, "\n")
-	sort.Strings(rows)
-	return rows
 }
 
-var errKilled = errors.New("killed")
+func (s *wooStorm) wait(d time.Duration) { s.now = s.now.Add(d) }
 
-// killing is a source that dies after some pages.
-type killing struct {
-	source.Source
-	after int
-}
+func (s *wooStorm) calm() { s.still = true }
 
-func (k *killing) Pull(ctx context.Context, cursor json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	n := 0
-	return k.Source.Pull(ctx, cursor, func(d source.Delivery) error {
-		if n++; n > k.after {
-			return errKilled
-		}
-		return emit(d)
-	})
-}
-
-// run pulls orders and refunds once; sometimes the program dies on the way.
-func (s *storm) pullOnce(values map[string]any) error {
-	feeds := s.feeds(values)
-	if !s.calm && s.r.IntN(3) == 0 {
-		feeds[0].API.Source = &killing{feeds[0].API.Source, s.r.IntN(4)}
-	}
-	_, err := ingest.Run(context.Background(), s.opt, feeds)
-	return err
-}
+func (s *wooStorm) close() { s.server.Close() }
 
 // TestProofWooCommerceStorm pulls simulated shops through edits between pages, ties, throttles, broken
 // connections, crashes, trash, deletes and silent edits. When the shop holds still, what counts is the shop.
 func TestProofWooCommerceStorm(t *testing.T) {
-	pulls := map[string]int{"": 24, "pr": 500, "long": 10_000}[os.Getenv("OMOFLOW_PROOF")]
-	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_PROOF_SEEDS")); err == nil && os.Getenv("OMOFLOW_PROOF") == "long" {
-		pulls = n
-	}
-	first := uint64(0)
-	if seed, err := strconv.ParseUint(os.Getenv("OMOFLOW_SEED"), 10, 64); err == nil {
-		first, pulls = seed, 1
-	}
-	done, lost, twice, seed := 0, 0, 0, first
-	for ; done < pulls; seed++ {
-		s := newStorm(t, seed)
-		values := map[string]any{"page_size": 2 + s.r.IntN(6), "streams": []any{"orders", "refunds"}, "reconcile_every": "1h", "probe_ids": 0, "lag": "1s", "attempts": 12}
-		for range 4 + s.r.IntN(5) {
-			for range s.r.IntN(6) {
-				s.change()
-			}
-			s.now = s.now.Add(time.Duration(s.r.IntN(90)) * time.Minute)
-			if err := s.pullOnce(values); err != nil && !errors.Is(err, errKilled) && fault.KindOf(err) != fault.Unavailable && fault.KindOf(err) != fault.Partial {
-				t.Fatalf("seed %d: %v", seed, err)
-			}
-			done++
-		}
-		s.calm, s.now = true, s.now.Add(2*time.Hour)
-		if err := s.pullOnce(values); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		done++
-		orders, lines, refunds := s.truth()
-		for _, c := range []struct {
-			what      string
-			want, got []string
-		}{
-			{"orders", orders, s.lines("order", "SELECT order_id, CAST(total_amount AS DECIMAL(18,2)) FROM v_order")},
-			{"lines", lines, s.lines("order_line", "SELECT order_id, line_key, CAST(quantity AS BIGINT), CAST(net_amount AS DECIMAL(18,2)) FROM v_order_line")},
-			{"refunds", refunds, s.lines("refund", "SELECT refund_id, CAST(amount AS DECIMAL(18,2)) FROM v_refund")},
-		} {
-			l, w := compareSets(c.want, c.got)
-			lost, twice = lost+len(l), twice+len(w)
-			if len(l)+len(w) > 0 {
-				t.Errorf("%s: lost %v, too much %v; replay with OMOFLOW_SEED=%d", c.what, l, w, seed)
-			}
-		}
-		s.server.Close()
-		if t.Failed() {
-			return
-		}
-	}
-	fmt.Printf("proof: S-woo nothing is lost or counted twice: %d pulls of %d simulated shops, %d rows lost, %d twice\n", done, seed-first, lost, twice)
-}
-
-// compareSets gives what is missing and what is there too often.
-func compareSets(want, got []string) (lost, more []string) {
-	count := map[string]int{}
-	for _, w := range want {
-		count[w]++
-	}
-	for _, g := range got {
-		if count[g]--; count[g] < 0 {
-			more = append(more, g)
-		}
-	}
-	for w, n := range count {
-		if n > 0 {
-			lost = append(lost, w)
-		}
-	}
-	sort.Strings(lost)
-	return lost, more
+	proof := storm{t: t, name: "S-woo", still: 1, open: func(t *testing.T, r *rand.Rand) (stormy, map[string]any, ingest.Options) {
+		s := newWooStorm(t, r)
+		return s, map[string]any{"page_size": 2 + r.IntN(6), "streams": []any{"orders", "refunds"}, "probe_ids": 0}, s.opt
+	}}
+	proof.prove()
 }

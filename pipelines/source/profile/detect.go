@@ -175,15 +175,19 @@ func (d *Detection) document(r io.Reader, probe *Profile) error {
 			}
 		}
 	}
-	paths := map[string]string{}
+	paths := (&jsonSource{profile: probe}).parser()
 	for _, record := range records[:min(len(records), 100)] {
 		if object, ok := record.(map[string]any); ok {
-			flatten(paths, "", object, nil)
+			raw, err := json.Marshal(object)
+			if err != nil {
+				return err
+			}
+			paths.flatten("", raw, false)
 		}
 	}
 	d.Layout = Layout{Format: "jsonl", Encoding: encUTF8, Delimiter: probe.Records}
-	probe.declare(sorted(paths))
-	if len(paths) == 0 {
+	probe.declare(sorted(paths.fields))
+	if len(paths.fields) == 0 {
 		return refuse("bad_json", "deliver one JSON object per record", "the file holds no JSON objects")
 	}
 	return nil
