@@ -70,7 +70,7 @@ func (b *batch) earlierOf(ctx context.Context, conn *warehouse.Conn, stream reta
 
 // indexEarlier brings the index of a stream up to date and gives its name.
 func (f *feed) indexEarlier(ctx context.Context, stream retail.Stream, all []earlier) (string, error) {
-	index := warehouse.Identifier("keys of " + f.Source + "." + f.Name + "." + stream.Name)
+	index := f.indexName(stream.Name)
 	if f.indexed[stream.Name] == nil {
 		if err := f.opt.DB.Exec(ctx, "CREATE OR REPLACE TABLE "+index+" (seq BIGINT, key UBIGINT)"); err != nil {
 			return "", err
@@ -96,10 +96,15 @@ func (f *feed) indexEarlier(ctx context.Context, stream retail.Stream, all []ear
 	return index, nil
 }
 
+// indexName is a table's name that no other feed at work has: webhooks and a pull of one stream may run side by side.
+func (f *feed) indexName(stream string) string {
+	return warehouse.Identifier(fmt.Sprintf("keys of %s at %p", stream, f))
+}
+
 // dropIndexes forgets the keys of earlier batches.
 func (f *feed) dropIndexes(ctx context.Context) error {
 	for stream := range f.indexed {
-		if err := f.opt.DB.Exec(ctx, "DROP TABLE IF EXISTS "+warehouse.Identifier("keys of "+f.Source+"."+f.Name+"."+stream)); err != nil {
+		if err := f.opt.DB.Exec(ctx, "DROP TABLE IF EXISTS "+f.indexName(stream)); err != nil {
 			return err
 		}
 		delete(f.indexed, stream)

@@ -115,7 +115,7 @@ func Replay(ctx context.Context, opt Options, feeds []Feed, filter Filter) (Resu
 			return result, err
 		}
 		replay := func(ctx context.Context, result *Result) error { return one.replay(ctx, filter, result) }
-		if err := reevaluate(ctx, &result, replay); err != nil {
+		if err := errors.Join(reevaluate(ctx, &result, replay), one.dropIndexes(context.WithoutCancel(ctx))); err != nil {
 			return result, fmt.Errorf("replay %s.%s: %w", f.Source, f.Name, err)
 		}
 	}

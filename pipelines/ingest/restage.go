@@ -17,7 +17,7 @@ import (
 // taken with, and hands each to put, which decides what to do with it. feeds are used when the batch's own rules are lost
 // and one of them has the same. Only objects with exactly the recorded bytes are handed on; when others come out the error
 // is of kind Damaged.
-func Restage(ctx context.Context, opt Options, feeds []Feed, e lake.BatchEntry, put func(o lake.Object, path string) error) error {
+func Restage(ctx context.Context, opt Options, feeds []Feed, e lake.BatchEntry, put func(o lake.Object, path string) error) (err error) {
 	opt.fill()
 	f, err := feedOf(ctx, opt, e)
 	if err != nil {
@@ -47,6 +47,7 @@ func Restage(ctx context.Context, opt Options, feeds []Feed, e lake.BatchEntry, 
 		b.files = append(b.files, t)
 	}
 	if f.Profile.Whole {
+		defer func() { err = errors.Join(err, f.dropIndexes(context.WithoutCancel(ctx))) }()
 		b.replay = len(e.Supersedes) > 0
 		if err := f.loadBefore(ctx, e.Seq); err != nil {
 			return err
