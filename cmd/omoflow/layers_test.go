@@ -40,6 +40,7 @@ var floors = []struct {
 	{"pipelines/alert", []string{"internal/"}},
 	{"pipelines/report", []string{"internal/"}},
 	{"pipelines/export", []string{"internal/"}},
+	{"pipelines/portal", []string{"internal/"}},
 	{"transforms", []string{"sql", "internal/"}},
 	{"schedules", []string{"internal/"}},
 	{"internal/proof", []string{"internal/", "pipelines/", "transforms", "schedules", "sql"}},
