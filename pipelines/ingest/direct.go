@@ -97,6 +97,9 @@ func (b *batch) single() *taken {
 // orderless tells whether no expression can depend on a row's number: the direct way knows it only after writing.
 func (f *feed) orderless() bool {
 	for _, s := range f.plan.Streams {
+		if s.Each != nil {
+			return false
+		}
 		list := append([]profile.ColumnPlan{}, s.Columns...)
 		if s.Event != nil {
 			list = append(list, *s.Event)

@@ -66,6 +66,9 @@ func (s *shop) profile(yaml string) *profile.Profile {
 func (s *shop) put(name, text string) {
 	s.t.Helper()
 	path := filepath.Join(s.inbox, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (b *batch) query(s profile.StreamPlan) (string, error) {
 	}
 	text := "SELECT\n  " + strings.Join(outer, ",\n  ") + "\nFROM (\n" + inner + "\n)"
 	// Grouping and numbering lose the order of the records; the same bytes must come out of every run.
-	if len(s.OnePer) > 0 || slices.ContainsFunc(s.Columns, func(c profile.ColumnPlan) bool { return c.Auto }) {
+	if len(s.OnePer) > 0 || s.Each != nil || slices.ContainsFunc(s.Columns, func(c profile.ColumnPlan) bool { return c.Auto }) {
 		text += "\nORDER BY _f, _r, source_record_id"
 	}
 	return text, nil
@@ -138,6 +138,14 @@ func (q *streamQuery) inner() string {
 		}
 	}
 	text := "  SELECT " + strings.Join(list, ", ") + "\n  FROM record"
+	if q.Each != nil {
+		var parts []string
+		for i, word := range q.Each.Words {
+			parts = append(parts, fmt.Sprintf("(%d, %s)", i, warehouse.Literal(word)))
+		}
+		text += " CROSS JOIN (VALUES " + strings.Join(parts, ", ") + ") AS part (part_no, each_name)"
+		where = append(where, "coalesce("+q.Each.Amount+", 0) <> 0")
+	}
 	if len(where) > 0 {
 		text += "\n  WHERE " + strings.Join(where, " AND ")
 	}

@@ -24,10 +24,17 @@ type StreamPlan struct {
 	Stream       retail.Stream
 	Where        string // SQL condition, may be empty
 	OnePer       []string
+	Each         *EachPlan
 	Columns      []ColumnPlan // the stream's own columns that are filled
 	Event        *ColumnPlan
 	BusinessDate *ColumnPlan
 	Version      string // SQL, may be empty
+}
+
+// EachPlan makes a row of every column of a record that holds an amount, such as tenders that stand side by side.
+type EachPlan struct {
+	Words  []string // what the expression `each` gives, in order; the alias part has part_no and each_name
+	Amount string   // SQL of the amount of the part
 }
 
 // ColumnPlan fills one canonical column.
@@ -100,6 +107,10 @@ func (p *Profile) compileStream(name string, bind *Bind, s *slots) (StreamPlan, 
 	plan := StreamPlan{Stream: stream, OnePer: declared.OnePer}
 	path := []string{"streams", name}
 	var err error
+	if plan.Each, err = p.compileEach(declared.Each, s, path); err != nil {
+		return plan, err
+	}
+	defer func() { s.each = nil }()
 	if plan.Where, _, err = p.optional(declared.Where, s, append(path, "where")); err != nil {
 		return plan, err
 	}
@@ -115,7 +126,7 @@ func (p *Profile) compileStream(name string, bind *Bind, s *slots) (StreamPlan, 
 			return plan, p.bad("unknown_column", nearest(column, own, "columns of "+name+": "+strings.Join(own, ", ")), append(path, column), "stream %s has no column %q", name, column)
 		}
 	}
-	direct := plan.Where == "" && len(plan.OnePer) == 0
+	direct := plan.Where == "" && len(plan.OnePer) == 0 && plan.Each == nil
 	for _, c := range stream.Columns {
 		filled, ok, err := p.compileColumn(name, c, bind, s, direct)
 		if err != nil {
@@ -194,6 +205,7 @@ func (p *Profile) expression(expr string, n slot, s *slots, path []string) (sql,
 
 func (p *Profile) compileColumn(stream string, c retail.Column, bind *Bind, s *slots, direct bool) (ColumnPlan, bool, error) {
 	if m, ok := p.Streams[stream].Columns[c.Name]; ok {
+		m.Expr = p.otherwise(m.Expr, c, bind)
 		filled, err := p.compileMapping(stream, c, m, s, direct)
 		return filled, true, err
 	}

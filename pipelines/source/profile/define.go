@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/omoflow/omoflow/internal/retail"
 )
 
 // defined writes what a name of define stands for. A name may use others, but not itself.
@@ -65,4 +67,40 @@ func (p *Profile) lookup(tokens []token, i int, s *slots, path []string) (sql st
 	}
 	value = slotWord.ReplaceAllString(value, "record.$0")
 	return fmt.Sprintf("(SELECT CASE WHEN min(other.%[2]s) = max(other.%[2]s) THEN min(other.%[2]s) END FROM record AS other WHERE other._f = record._f AND other.%[1]s = (%[3]s))", names[0], names[1], value), i, nil
+}
+
+// compileEach gives the words each and each_amount a meaning for the expressions of one stream.
+func (p *Profile) compileEach(columns map[string]string, s *slots, path []string) (*EachPlan, error) {
+	if len(columns) == 0 {
+		return nil, nil
+	}
+	plan := &EachPlan{Words: sorted(columns)}
+	var arms strings.Builder
+	for i, word := range plan.Words {
+		column := columns[word]
+		if err := p.declared(column, append(path, "each")); err != nil {
+			return nil, err
+		}
+		n := accessorSlots["num"]
+		n.columns, n.nullBad = []string{column}, p.Columns[column].Bad == "null"
+		fmt.Fprintf(&arms, " WHEN %d THEN %s", i, s.add(n))
+	}
+	plan.Amount = "CASE part.part_no" + arms.String() + " END"
+	s.each = map[string]string{"each": "part.each_name", "each_amount": "(" + plan.Amount + ")"}
+	return plan, nil
+}
+
+// otherwise lets the feed speak where a file does not: an optional column that is empty takes the capture or the constant
+// that the feed gives under the canonical name.
+func (p *Profile) otherwise(expr string, c retail.Column, bind *Bind) string {
+	if column, ok := p.Columns[expr]; !ok || !column.Optional || c.Type != "VARCHAR" || bind == nil {
+		return expr
+	}
+	if slices.Contains(bind.Captures, c.Name) {
+		return "= coalesce(txt(" + expr + "), $" + c.Name + ")"
+	}
+	if value, ok := bind.Constants[c.Name]; ok {
+		return "= coalesce(txt(" + expr + "), '" + strings.ReplaceAll(value, "'", "''") + "')"
+	}
+	return expr
 }

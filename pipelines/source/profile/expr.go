@@ -39,6 +39,7 @@ type slot struct {
 type slots struct {
 	all   []slot
 	index map[string]int
+	each  map[string]string // words of the stream that is compiled, see EachPlan
 }
 
 func (s *slots) add(n slot) string {
@@ -199,6 +200,11 @@ func (p *Profile) translate(expr string, s *slots, path []string) (sql, single s
 			other, i = true, end
 			continue
 		case t.kind == 'w' && next != "(":
+			if sql := s.each[t.text]; sql != "" {
+				out.WriteString(sql)
+				other = true
+				continue
+			}
 			if defined := p.Define[t.text]; defined != "" {
 				inner, err := p.defined(t.text, defined, s, path)
 				if err != nil {

@@ -91,6 +91,7 @@ type Numbers struct {
 type Stream struct {
 	Where   string             `yaml:"where"`
 	OnePer  []string           `yaml:"one_per"`
+	Each    map[string]string  `yaml:"each"` // word -> column of amounts: a row per column that holds one; see each and each_amount
 	Event   string             `yaml:"event"`
 	Version string             `yaml:"version"`
 	Columns map[string]Mapping `yaml:"columns"`
