@@ -49,30 +49,6 @@ func (c *Config) modelValues() map[string]string {
 	return map[string]string{"home_currency": c.Company.HomeCurrency, "zone": c.Company.Zone, "calendar": c.Company.Calendar}
 }
 
-// expectations turns the feeds' expect blocks into the rows of system.expectation.
-func (c *Config) expectations() transforms.Relation {
-	relation := transforms.Relation{Columns: []release.Column{
-		{Name: "source", Type: "VARCHAR"}, {Name: "feed", Type: "VARCHAR"}, {Name: "location_id", Type: "VARCHAR"},
-		{Name: "every", Type: "VARCHAR"}, {Name: "from_date", Type: "DATE"}, {Name: "to_date", Type: "DATE"},
-	}}
-	for _, source := range sortedKeys(c.Sources) {
-		for _, name := range sortedKeys(c.Sources[source].Feeds) {
-			expect := c.Sources[source].Feeds[name].Expect
-			if expect == nil {
-				continue
-			}
-			locations := expect.Locations
-			if expect.Each == "feed" {
-				locations = []string{""}
-			}
-			for _, location := range locations {
-				relation.Rows = append(relation.Rows, []string{source, name, location, expect.Every, expect.From, expect.To})
-			}
-		}
-	}
-	return relation
-}
-
 // released says what a build published.
 type released struct {
 	Release int64           `json:"release"`

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -70,16 +69,6 @@ type FeedConfig struct {
 	RefuseOver string            `yaml:"refuse_over"`
 	Constants  map[string]string `yaml:"constants"`
 	Expect     *Expectation      `yaml:"expect"`
-}
-
-// Expectation says which deliveries are due, so that a missing one is seen.
-type Expectation struct {
-	Each      string   `yaml:"each"`  // location or feed
-	Every     string   `yaml:"every"` // day, workday or week
-	From      string   `yaml:"from"`
-	To        string   `yaml:"to"`
-	Locations []string `yaml:"locations"`
-	LateAfter string   `yaml:"late_after"` // days such as 2d that status waits for a delivery before it calls a day missing; default 0d
 }
 
 // Location overrides the zone and the business-day cut-over of one location.
@@ -223,39 +212,6 @@ func (c *Config) validateSource(name string, bad func(key, hint, format string, 
 		}
 	}
 	return nil
-}
-
-func (e *Expectation) validate(key string, bad func(key, hint, format string, args ...any) error) error {
-	if !slices.Contains([]string{"location", "feed"}, e.Each) {
-		return bad(key+".each", "write location or feed", "%q is not known", e.Each)
-	}
-	if !slices.Contains([]string{"day", "workday", "week"}, e.Every) {
-		return bad(key+".every", "write day, workday or week", "%q is not known", e.Every)
-	}
-	for name, date := range map[string]string{"from": e.From, "to": e.To} {
-		if _, err := time.Parse(time.DateOnly, date); err != nil && date != "" {
-			return bad(key+"."+name, "write YYYY-MM-DD", "%q is not a date", date)
-		}
-	}
-	if _, err := e.patience(); err != nil {
-		return bad(key+".late_after", "write a number of days such as 2d", "%q is not a number of days from 0d to 366d", e.LateAfter)
-	}
-	if e.Each == "location" && len(e.Locations) == 0 {
-		return bad(key+".locations", "list the locations that deliver", "is empty")
-	}
-	return nil
-}
-
-// patience is how many days a delivery may take.
-func (e *Expectation) patience() (int, error) {
-	if e.LateAfter == "" {
-		return 0, nil
-	}
-	days, err := strconv.Atoi(strings.TrimSuffix(e.LateAfter, "d"))
-	if err == nil && (days < 0 || days > 366) {
-		err = strconv.ErrRange
-	}
-	return days, err
 }
 
 // resolve makes a configured path absolute, relative to the project; URLs stay.

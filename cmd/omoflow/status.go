@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/warehouse"
@@ -17,21 +18,30 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var days int
-	var asOf string
+	var asOf, at string
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "What arrived, what is missing, what is released",
 		Long: `Shows every feed with its deliveries, the matrix of stores and business days with what was expected, received,
-late and missing, and the latest release with its checks. A day without a delivery is awaited until the feed's late_after has passed, by the
-last day shown, and missing from then on.`,
-		Example: "  omoflow status --days 7\n  omoflow status --json",
+late and missing, and the latest release with its checks. Where a due time is configured, a day without a delivery is awaited until then and
+missing afterwards, and a delivery that came in after it is late; elsewhere a day is awaited until the feed's late_after has
+passed, by the last day shown. Store-days whose till reports state another total than their receipts are blocked.`,
+		Example: "  omoflow status --days 7\n  omoflow status --at 2026-03-02T06:30:00+08:00\n  omoflow status --json",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(command *cobra.Command, _ []string) error {
-			return a.status(command.Context(), days, asOf)
+			now := time.Now()
+			if at != "" {
+				var err error
+				if now, err = time.Parse(time.RFC3339, at); err != nil {
+					return fault.Wrap(err, fault.Usage, "bad_moment", "--at="+at, "write it as 2026-03-02T06:30:00+08:00", "is no moment")
+				}
+			}
+			return a.status(command.Context(), days, asOf, now)
 		},
 	}
 	command.Flags().IntVar(&days, "days", 14, "business days to show")
 	command.Flags().StringVar(&asOf, "as-of", "", "last business day to show, YYYY-MM-DD (default: the latest in the data)")
+	command.Flags().StringVar(&at, "at", "", "moment that due times are compared with (default: now)")
 	return command
 }
 
@@ -55,6 +65,7 @@ type cell struct {
 	Date     string `json:"business_date"`
 	State    string `json:"state"`
 	Records  string `json:"record_qty"`
+	Due      string `json:"due_at,omitempty"` // by the location's clock
 }
 
 // statusData is the JSON form of omoflow status.
@@ -65,10 +76,11 @@ type statusData struct {
 	Pending int64           `json:"batches_not_released"`
 	Feeds   []feedStatus    `json:"feeds"`
 	Matrix  []cell          `json:"matrix"`
+	Tills   []tillDay       `json:"tills_blocked,omitempty"`
 	Failed  []release.Check `json:"failed_checks"`
 }
 
-func (a *app) status(ctx context.Context, days int, asOf string) error {
+func (a *app) status(ctx context.Context, days int, asOf string, now time.Time) error {
 	p, err := a.openProject(ctx, false)
 	if err != nil {
 		return err
@@ -96,7 +108,10 @@ func (a *app) status(ctx context.Context, days int, asOf string) error {
 				data.Failed = append(data.Failed, check)
 			}
 		}
-		if data.Matrix, err = p.matrix(ctx, rel, days, asOf); err != nil {
+		if data.Matrix, err = p.matrix(ctx, rel, days, asOf, judge{now, arrivals(batches)}); err != nil {
+			return err
+		}
+		if data.Tills, err = p.tills(ctx, rel, days, asOf); err != nil {
 			return err
 		}
 	}
@@ -173,8 +188,41 @@ func (p *project) mounted(ctx context.Context, rel release.Release, tables ...st
 
 const completenessTable = "assessment.completeness"
 
+// judge says what a day's state is at a moment.
+type judge struct {
+	now     time.Time
+	arrived map[string]time.Time // batch -> when it came in
+}
+
+func arrivals(batches []lake.BatchEntry) map[string]time.Time {
+	at := map[string]time.Time{}
+	for _, b := range batches {
+		at[b.ID] = b.At
+	}
+	return at
+}
+
+// state settles a cell by the due time, where there is one.
+func (j judge) state(c *cell, due DueOn, zone *time.Location, firstBatch string) {
+	at, ok := due.moment(c.Date, zone)
+	if !ok {
+		return
+	}
+	c.Due = at.Format(time.RFC3339)
+	switch c.State {
+	case "received", "late":
+		if c.State = "received"; j.arrived[firstBatch].After(at) {
+			c.State = "late"
+		}
+	case "missing":
+		if j.now.Before(at) {
+			c.State = "awaited"
+		}
+	}
+}
+
 // matrix reads the completeness of the last days up to asOf, or up to the latest day with data.
-func (p *project) matrix(ctx context.Context, rel release.Release, days int, asOf string) ([]cell, error) {
+func (p *project) matrix(ctx context.Context, rel release.Release, days int, asOf string, by judge) ([]cell, error) {
 	if _, ok := rel.Tables[completenessTable]; !ok {
 		return nil, nil
 	}
@@ -185,7 +233,7 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 	defer db.Close()
 	rows, err := db.Text(ctx, `
 		WITH bound AS (SELECT coalesce(try_cast(? AS DATE), max(business_date) FILTER (WHERE received_qty > 0)) AS last FROM assessment.completeness)
-		SELECT source, feed, location_id, business_date, state, record_qty, date_diff('day', business_date, last)
+		SELECT source, feed, location_id, business_date, state, record_qty, date_diff('day', business_date, last), first_batch
 		FROM assessment.completeness, bound
 		WHERE business_date BETWEEN last - CAST(? AS INTEGER) + 1 AND last
 		ORDER BY source, feed, location_id, business_date`, asOf, days)
@@ -198,12 +246,51 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 		if configured && feed.Expect == nil {
 			continue // nothing is due from it, so nothing can be missing
 		}
-		if configured && row[4] == "missing" && feed.Expect.awaits(row[6]) {
-			row[4] = "awaited"
+		c := cell{Source: row[0], Feed: row[1], Location: row[2], Date: row[3], State: row[4], Records: row[5]}
+		if configured {
+			if c.State == "missing" && feed.Expect.awaits(row[6]) {
+				c.State = "awaited"
+			}
+			by.state(&c, feed.Expect.of(c.Location), p.config.zone(c.Location), row[7])
 		}
-		cells = append(cells, cell{row[0], row[1], row[2], row[3], row[4], row[5]})
+		cells = append(cells, c)
 	}
 	return cells, nil
+}
+
+// tillDay is a store-day whose till reports state another total than its receipts.
+type tillDay struct {
+	Location   string `json:"location_id"`
+	Date       string `json:"business_date"`
+	Currency   string `json:"currency_code"`
+	Stated     string `json:"stated_amount"`
+	Found      string `json:"found_amount"`
+	Difference string `json:"difference_amount"`
+}
+
+const tillTable = "finance.till_day"
+
+// tills reads the store-days of the last days that are blocked.
+func (p *project) tills(ctx context.Context, rel release.Release, days int, asOf string) ([]tillDay, error) {
+	if ref, ok := rel.Tables[tillTable]; !ok || ref.Rows == 0 {
+		return nil, nil
+	}
+	db, err := p.mounted(ctx, rel, tillTable)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.Text(ctx, `
+		WITH bound AS (SELECT coalesce(try_cast(? AS DATE), max(business_date)) AS last FROM finance.till_day)
+		SELECT location_id, business_date, currency_code, stated_amount, found_amount, difference_amount
+		FROM finance.till_day, bound
+		WHERE tender = '' AND state = 'beyond_tolerance' AND business_date BETWEEN last - CAST(? AS INTEGER) + 1 AND last
+		ORDER BY location_id, business_date, currency_code`, asOf, days)
+	var all []tillDay
+	for _, r := range rows {
+		all = append(all, tillDay{r[0], r[1], r[2], r[3], r[4], r[5]})
+	}
+	return all, err
 }
 
 // awaits tells whether a delivery may still come so many days after its business day.
@@ -236,6 +323,9 @@ func (a *app) printStatus(data statusData, missing int) {
 		a.print("")
 		a.printMatrix(data.Matrix)
 		a.print("+ received   L late   - missing (%d)   . awaited   ? not expected   blank: not due", missing)
+	}
+	for _, t := range data.Tills {
+		a.print("blocked: store %s on %s: the tills state %s %s, the receipts give %s, difference %s", t.Location, t.Date, t.Stated, t.Currency, t.Found, t.Difference)
 	}
 	for _, check := range data.Failed {
 		a.print("check %s (%s): %d rows %s", check.Name, check.Severity, check.Rows, check.Sample)
