@@ -97,7 +97,7 @@ func compileRule(r Rule, in place) (ready rule, err error) {
 		return rule{}, in.bad("days", "write a small number of days", "%d is out of range", r.Days)
 	}
 	if r.Z == 0 {
-		r.Z = 6
+		r.Z = 5
 	}
 	if r.Z < 2 || r.AtLeast < 0 {
 		return rule{}, in.bad("z", "write a number from 2", "z or at_least is too small")

@@ -118,7 +118,7 @@ func (k *Keeper) Once(ctx context.Context, f Facts) (Run, error) {
 			next = state
 		}
 		run := Run{Firing: firing(next), Notices: newNotices(next.Notices, state)}
-		err = k.deliver(ctx, book, next, &run)
+		err = k.deliver(ctx, book, records, next, &run)
 		return run, err
 	}
 	return Run{}, fault.New(fault.Conflict, "alerts_busy", LogName, "run the command again", "other processes wrote to the log %d times in a row", mostTries)
@@ -199,11 +199,13 @@ func (k *Keeper) tasks(n Notice) []delivery.Task {
 }
 
 // deliver sends what is to be told, the channels beside each other: a slow one does not keep the others.
-func (k *Keeper) deliver(ctx context.Context, book *delivery.Book, state State, run *Run) error {
+func (k *Keeper) deliver(ctx context.Context, book *delivery.Book, records map[string]delivery.Record, state State, run *Run) error {
 	byChannel := map[string][]delivery.Task{}
 	for _, n := range state.Notices {
 		for _, t := range k.tasks(n) {
-			byChannel[t.Channel] = append(byChannel[t.Channel], t)
+			if !final(records[t.Key]) {
+				byChannel[t.Channel] = append(byChannel[t.Channel], t)
+			}
 		}
 	}
 	run.Deliveries = []delivery.Record{}
