@@ -12,20 +12,37 @@ import (
 
 // TestReleaseEqualsTheTruth lets a simulated retailer deliver in two parts, with late, corrected, repeated and dirty files on
 // the way, and compares every figure of the releases with what the simulation knows: sales, refunds, stock, counts,
-// customers, visitors, and the accounting of every file. Then a rebuild must change nothing.
+// customers, visitors, and the accounting of every file. Then a rebuild must change nothing. All of it once with files only,
+// and once with a platform that is asked over HTTP.
 func TestReleaseEqualsTheTruth(t *testing.T) {
+	t.Run("files", func(t *testing.T) { releaseEqualsTheTruth(t, false) })
+	t.Run("HTTP", func(t *testing.T) { releaseEqualsTheTruth(t, true) })
+}
+
+func releaseEqualsTheTruth(t *testing.T, asked bool) {
 	ctx := t.Context()
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, quiet: true, project: t.TempDir()}
-	if _, err := writeProject("demo", a.project); err != nil {
-		t.Fatal(err)
+	write := func(dir string) (bool, error) { _, err := writeProject("demo", dir); return false, err }
+	if asked {
+		write = writeDemo
 	}
 	options := world.Options{Seed: 11, Days: 36, SKUs: 400, Customers: 1500, LinesPerDay: 300}
+	var err error
+	if options.ShopAPI, err = write(a.project); err != nil || options.ShopAPI != asked {
+		t.Fatalf("asked over HTTP: %v, %v", options.ShopAPI, err)
+	}
+	shop, _, err := a.startDemoShop(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shop.close()
 	last := 0
 	for _, until := range []int{30, 36} {
 		if _, err := world.Write(ctx, filepath.Join(a.project, "inbox"), options, last, until); err != nil {
 			t.Fatal(err)
 		}
 		last = until
+		shop.until(until)
 		if _, err := a.ingestAndRelease(ctx, nil, true, past{}); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +82,12 @@ func TestReleaseEqualsTheTruth(t *testing.T) {
 		}
 		_ = db.Close() // in memory
 		p.close()
+	}
+	if (shop.calls() > 0) != asked {
+		t.Errorf("the platform answered %d questions", shop.calls())
+	}
+	if again, err := a.ingestAndRelease(ctx, nil, true, past{}); err != nil || again.Read != again.Dupes || again.Release.Changed {
+		t.Errorf("the same once more: %+v, %v", again, err)
 	}
 	if err := a.rebuild(ctx); err != nil {
 		t.Errorf("rebuild: %v", err)

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,7 @@ func (s *sim) deliveries(f *dayFacts) (due []*delivery) {
 	due = append(due, s.masterFiles(f.day)...)
 	due = append(due, s.flowFiles(f)...)
 	for _, d := range due {
+		d.asked = s.o.ShopAPI && strings.HasPrefix(d.path, sourceNames[sourceShopify]+"/")
 		d.day, d.modified = f.day, s.date(f.day).Add(15*time.Hour+30*time.Minute) // 23:30 in Shanghai
 	}
 	return due

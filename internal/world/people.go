@@ -101,12 +101,14 @@ func (p *people) id(source, i int) string {
 	case sourcePOS:
 		return fmt.Sprintf("M%08d", 10_000_000+i)
 	case sourceShopify:
-		return fmt.Sprint(7_000_000_000_000 + i*32_771)
+		return fmt.Sprint(shopCustomerID(i))
 	case sourceTmall:
 		return fmt.Sprintf("tb%d_%02d", 10_000+i*7, hash(p.seed, "nick", i, 0)%100)
 	}
 	return fmt.Sprint(i + 1)
 }
+
+func shopCustomerID(i int) int64 { return 7_000_000_000_000 + int64(i)*32_771 }
 
 var (
 	families = [...]struct{ zh, latin string }{{"王", "wang"}, {"李", "li"}, {"张", "zhang"}, {"刘", "liu"}, {"陈", "chen"}, {"杨", "yang"}, {"赵", "zhao"}, {"黄", "huang"}, {"周", "zhou"}, {"吴", "wu"}}

@@ -244,6 +244,9 @@ func (s *sim) newOrder(r *rand.Rand, u, day int) order {
 	switch at.dialect {
 	case shopify:
 		o.currency, o.fulfil, o.shipping = []int{usd, eur, hkd}[pick(r, 50, 30, 20)], east, 900
+		if s.o.ShopAPI {
+			o.currency = usd
+		}
 		if chance(r, 20) {
 			o.status = cancelled
 		}

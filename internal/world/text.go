@@ -34,6 +34,7 @@ type delivery struct {
 	repeated    int    // of records: rows that an earlier file has already brought, byte for byte
 	copyOf      string // the path whose bytes these are
 	corrects    bool   // replaces the earlier version of its path
+	asked       bool   // no file: its source is asked
 	render      func(t *text)
 	facts       func(t *tally) // what the business learns from it; nil when nothing
 }

@@ -97,6 +97,7 @@ type Truth struct {
 	Stocktakes []Stocktake
 	StoreDays  []StoreDay
 	Pending    []string // files of these days that have not arrived yet
+	Asked      []string `json:",omitempty"` // sources that are asked and deliver no files
 }
 
 // WriteJSON writes the truth as indented JSON.
@@ -152,10 +153,13 @@ func newTally(s *sim) *tally {
 }
 
 func (t *tally) arrive(d *delivery) {
-	t.files = append(t.files, File{Path: d.path, Feed: d.feed, Day: d.day, Records: d.records, Quarantined: d.quarantined, Ignored: d.ignored, Repeated: d.repeated, CopyOf: d.copyOf, Corrects: d.corrects})
 	if d.facts != nil {
 		d.facts(t)
 	}
+	if d.asked {
+		return
+	}
+	t.files = append(t.files, File{Path: d.path, Feed: d.feed, Day: d.day, Records: d.records, Quarantined: d.quarantined, Ignored: d.ignored, Repeated: d.repeated, CopyOf: d.copyOf, Corrects: d.corrects})
 }
 
 func (t *tally) sales(orders []order) {
@@ -318,6 +322,9 @@ func (t *tally) truth() Truth {
 		}
 	}
 	slices.Sort(out.Pending)
+	if t.s.o.ShopAPI {
+		out.Asked = []string{sourceNames[sourceShopify]}
+	}
 	out.Customers, out.People = t.customers()
 	return out
 }

@@ -30,6 +30,9 @@ type Options struct {
 	Customers   int // people; zero is 20,000 x Scale
 	LinesPerDay int // over all channels; zero is 2,200 x Scale
 
+	// ShopAPI has the international shop asked for what it knows (see ShopOf) instead of exporting files. It then keeps one currency.
+	ShopAPI bool
+
 	// The shops and their systems rest on days ClosedFrom to ClosedTo-1: a small world may span years. ClosedTo is a multiple of 7.
 	ClosedFrom, ClosedTo int
 }
@@ -101,7 +104,7 @@ func Write(ctx context.Context, dir string, opts Options, fromDay, toDay int) (S
 		if err := ctx.Err(); err != nil {
 			return total, err
 		}
-		due := s.step(day)
+		due := slices.DeleteFunc(s.step(day), func(d *delivery) bool { return d.asked })
 		if day < fromDay {
 			continue
 		}
@@ -173,7 +176,7 @@ func Plan(opts Options, day int) ([]string, error) {
 	var paths []string
 	for d := range day + 1 {
 		for _, f := range s.step(d) {
-			if !seen[f.path] {
+			if !seen[f.path] && !f.asked {
 				seen[f.path] = true
 				paths = append(paths, f.path)
 			}
