@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/omoflow/omoflow/internal/thrift"
 )
 
 // Fields of Parquet's footer, by the format's definition.
@@ -23,6 +25,8 @@ const (
 	metaBloomLength, metaSizeStatistics               = 15, 16
 	typeInt64, codecZSTD, encodingRLE, encodingDeltas = 2, 6, 3, 5
 )
+
+var errThrift = errors.New("the footer cannot be read")
 
 // written is a finished file.
 type written struct{ rows, bytes int64 }
@@ -49,24 +53,24 @@ func numberRows(path, column string, c *completer) (done written, err error) {
 		return done, err
 	}
 	defer z.Close() //nolint:errcheck // nothing is buffered
-	for i := range footer.field(footerGroups).list {
-		group := &footer.field(footerGroups).list[i]
-		rows := group.field(groupRows)
-		if rows == nil || rows.number <= 0 {
+	for i := range footer.Field(footerGroups).List {
+		group := &footer.Field(footerGroups).List[i]
+		rows := group.Field(groupRows)
+		if rows == nil || rows.Number <= 0 {
 			return done, errThrift
 		}
-		if err := numberGroup(group, column, done.rows+1, rows.number, end+int64(pages.Len()), &pages, z); err != nil {
+		if err := numberGroup(group, column, done.rows+1, rows.Number, end+int64(pages.Len()), &pages, z); err != nil {
 			return done, fmt.Errorf("number rows of %s: %w", path, err)
 		}
 		if !c.group(group, end, &pages, z) {
 			return done, errThrift
 		}
-		done.rows += rows.number
+		done.rows += rows.Number
 	}
-	if total := footer.field(footerRows); total == nil || total.number != done.rows {
+	if total := footer.Field(footerRows); total == nil || total.Number != done.rows {
 		return done, errThrift
 	}
-	text := footer.append(nil, false)
+	text := footer.Append(nil)
 	pages.Write(text)
 	pages.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))
 	pages.WriteString("PAR1")
@@ -81,7 +85,7 @@ func numberRows(path, column string, c *completer) (done written, err error) {
 }
 
 // readFooter gives the footer and the place where it begins.
-func readFooter(file *os.File) (footer thriftValue, at int64, err error) {
+func readFooter(file *os.File) (footer thrift.Value, at int64, err error) {
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return footer, 0, err
@@ -102,21 +106,20 @@ func readFooter(file *os.File) (footer thriftValue, at int64, err error) {
 	if _, err := file.ReadAt(text, at); err != nil {
 		return footer, 0, err
 	}
-	r := thriftReader{b: text}
-	footer = r.value(thriftStruct, false)
-	if r.bad || len(r.b) > 0 || footer.field(footerGroups) == nil {
+	footer, rest, ok := thrift.Read(text)
+	if !ok || len(rest) > 0 || footer.Field(footerGroups) == nil {
 		return footer, 0, errThrift
 	}
 	return footer, at, nil
 }
 
 // numberGroup writes the page of one row group and points the group at it.
-func numberGroup(group *thriftValue, column string, first, rows, at int64, pages *bytes.Buffer, z *zstd.Encoder) error {
+func numberGroup(group *thrift.Value, column string, first, rows, at int64, pages *bytes.Buffer, z *zstd.Encoder) error {
 	chunk := chunkOf(group, column)
 	if chunk == nil {
 		return errThrift
 	}
-	meta := chunk.field(chunkMeta)
+	meta := chunk.Field(chunkMeta)
 	loose := numbersFrom(first, rows)
 	packed := z.EncodeAll(loose, nil)
 	head := pageHeader(rows, encodingDeltas, len(loose), len(packed))
@@ -125,72 +128,81 @@ func numberGroup(group *thriftValue, column string, first, rows, at int64, pages
 	pages.Write(packed)
 	size := int64(pages.Len() - before)
 	looseSize := int64(len(head) + len(loose))
-	grow(group.field(groupBytes), looseSize-meta.field(metaLoose).number)
-	grow(group.field(groupPacked), size-meta.field(metaPacked).number)
-	meta.set(metaEncodings, thriftValue{kind: thriftList, of: 5, list: []thriftValue{thriftNumber(5, encodingRLE), thriftNumber(5, encodingDeltas)}})
-	meta.set(metaCodec, thriftNumber(5, codecZSTD))
-	meta.set(metaLoose, thriftNumber(thriftI64, looseSize))
-	meta.set(metaPacked, thriftNumber(thriftI64, size))
-	meta.set(metaDataPage, thriftNumber(thriftI64, at))
-	meta.set(metaStatistics, bounds(first, first+rows-1))
+	grow(group.Field(groupBytes), looseSize-meta.Field(metaLoose).Number)
+	grow(group.Field(groupPacked), size-meta.Field(metaPacked).Number)
+	meta.Set(metaEncodings, thrift.Value{Kind: thrift.List, Of: 5, List: []thrift.Value{thrift.Number(5, encodingRLE), thrift.Number(5, encodingDeltas)}})
+	meta.Set(metaCodec, thrift.Number(5, codecZSTD))
+	meta.Set(metaLoose, thrift.Number(thrift.I64, looseSize))
+	meta.Set(metaPacked, thrift.Number(thrift.I64, size))
+	meta.Set(metaDataPage, thrift.Number(thrift.I64, at))
+	meta.Set(metaStatistics, bounds(first, first+rows-1))
 	// What described the old pages must not be taken for the new one; a stale Bloom filter would hide rows.
-	meta.drop(metaIndexPage, metaDictionaryPage, metaEncodingStats, metaBloom, metaBloomLength, metaSizeStatistics)
-	chunk.drop(chunkIndexes, chunkIndexes+1, chunkIndexes+2, chunkIndexes+3)
+	meta.Drop(metaIndexPage, metaDictionaryPage, metaEncodingStats, metaBloom, metaBloomLength, metaSizeStatistics)
+	chunk.Drop(chunkIndexes, chunkIndexes+1, chunkIndexes+2, chunkIndexes+3)
 	return nil
 }
 
-func grow(v *thriftValue, n int64) {
+func grow(v *thrift.Value, n int64) {
 	if v != nil {
-		v.number += n
+		v.Number += n
 	}
 }
 
 // chunkOf finds a column of a row group; nil when it is not a top-level BIGINT as expected.
-func chunkOf(group *thriftValue, column string) *thriftValue {
-	columns := group.field(groupColumns)
+func chunkOf(group *thrift.Value, column string) *thrift.Value {
+	columns := group.Field(groupColumns)
 	if columns == nil {
 		return nil
 	}
-	for i := range columns.list {
-		meta := columns.list[i].field(chunkMeta)
+	for i := range columns.List {
+		meta := columns.List[i].Field(chunkMeta)
 		if meta == nil {
 			return nil
 		}
-		path := meta.field(metaPath)
-		if path == nil || len(path.list) != 1 || string(path.list[0].bytes) != column {
+		path := meta.Field(metaPath)
+		if path == nil || len(path.List) != 1 || string(path.List[0].Bytes) != column {
 			continue
 		}
-		for id, want := range map[int16]int64{metaType: typeInt64, metaValues: group.field(groupRows).number} {
-			if v := meta.field(id); v == nil || v.number != want {
+		for id, want := range map[int16]int64{metaType: typeInt64, metaValues: group.Field(groupRows).Number} {
+			if v := meta.Field(id); v == nil || v.Number != want {
 				return nil
 			}
 		}
-		if meta.field(metaLoose) == nil || meta.field(metaPacked) == nil {
+		if meta.Field(metaLoose) == nil || meta.Field(metaPacked) == nil {
 			return nil
 		}
-		return &columns.list[i]
+		return &columns.List[i]
 	}
 	return nil
 }
 
-// bounds writes the statistics of a page of numbers without nulls.
-func bounds(low, high int64) thriftValue {
-	plain := func(n int64) thriftValue {
-		return thriftValue{kind: thriftBinary, bytes: binary.LittleEndian.AppendUint64(nil, uint64(n))}
+// record is a struct of some fields.
+func record(fields map[int16]thrift.Value) thrift.Value {
+	v := thrift.Value{Kind: thrift.Struct}
+	for id, one := range fields {
+		v.Set(id, one) // in the order of the ids
 	}
-	return thriftValue{kind: thriftStruct, fields: []thriftField{
-		{1, plain(high)}, {2, plain(low)}, {3, thriftNumber(thriftI64, 0)}, {5, plain(high)}, {6, plain(low)},
-	}}
+	return v
+}
+
+// bounds writes the statistics of a page of numbers without nulls.
+func bounds(low, high int64) thrift.Value {
+	plain := func(n int64) thrift.Value {
+		return thrift.Value{Kind: thrift.Binary, Bytes: binary.LittleEndian.AppendUint64(nil, uint64(n))}
+	}
+	return record(map[int16]thrift.Value{
+		1: plain(high), 2: plain(low), 3: thrift.Number(thrift.I64, 0), 5: plain(high), 6: plain(low),
+	})
 }
 
 // pageHeader writes the header of a data page of version 1.
 func pageHeader(rows, encoding int64, loose, packed int) []byte {
-	data := thriftValue{kind: thriftStruct, fields: []thriftField{
-		{1, thriftNumber(5, rows)}, {2, thriftNumber(5, encoding)}, {3, thriftNumber(5, encodingRLE)}, {4, thriftNumber(5, encodingRLE)},
-	}}
-	return thriftValue{kind: thriftStruct, fields: []thriftField{
-		{1, thriftNumber(5, 0)}, {2, thriftNumber(5, int64(loose))}, {3, thriftNumber(5, int64(packed))}, {5, data},
-	}}.append(nil, false)
+	data := record(map[int16]thrift.Value{
+		1: thrift.Number(5, rows), 2: thrift.Number(5, encoding), 3: thrift.Number(5, encodingRLE), 4: thrift.Number(5, encodingRLE),
+	})
+	return record(map[int16]thrift.Value{
+		1: thrift.Number(5, 0), 2: thrift.Number(5, int64(loose)), 3: thrift.Number(5, int64(packed)), 5: data,
+	}).Append(nil)
 }
 
 // numbersFrom writes a page: all values present, then first, first+1, ... as deltas in blocks of 128.

@@ -1,16 +1,15 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/omoflow/omoflow/internal/thrift"
 	"github.com/omoflow/omoflow/internal/warehouse"
 )
 
@@ -39,53 +38,52 @@ func twoColumns(t *testing.T) (db *warehouse.DB, own, model []byte) {
 	return db, own, model
 }
 
-func footerOf(t *testing.T, data []byte) (footer thriftValue, at int) {
+func footerOf(t *testing.T, data []byte) (footer thrift.Value, at int) {
 	t.Helper()
 	n := int(binary.LittleEndian.Uint32(data[len(data)-8:]))
 	at = len(data) - 8 - n
-	r := thriftReader{b: data[at : at+n]}
-	footer = r.value(thriftStruct, false)
-	if r.bad {
+	footer, _, ok := thrift.Read(data[at : at+n])
+	if !ok {
 		t.Fatal("the engine's own footer cannot be read")
 	}
 	return footer, at
 }
 
-func withFooter(data []byte, at int, footer thriftValue) []byte {
-	text := footer.append(nil, false)
+func withFooter(data []byte, at int, footer thrift.Value) []byte {
+	text := footer.Append(nil)
 	out := append(slices.Clone(data[:at]), text...)
 	return append(binary.LittleEndian.AppendUint32(out, uint32(len(text))), "PAR1"...)
 }
 
 // spoiled gives every footer that lacks one thing, or says one thing otherwise, wherever it stands.
-func spoiled(v thriftValue, path string, emit func(what string, v thriftValue)) {
-	for i, f := range v.fields {
-		here := fmt.Sprintf("%s.%d", path, f.id)
-		without := v.clone()
-		without.drop(f.id)
+func spoiled(v thrift.Value, path string, emit func(what string, v thrift.Value)) {
+	for i, f := range v.Fields {
+		here := fmt.Sprintf("%s.%d", path, f.ID)
+		without := v.Clone()
+		without.Drop(f.ID)
 		emit("without "+here, without)
-		other := v.clone()
-		switch o := &other.fields[i].value; {
-		case o.kind == thriftBinary:
-			o.bytes = append(slices.Clone(o.bytes), 'x')
+		other := v.Clone()
+		switch o := &other.Fields[i].Value; {
+		case o.Kind == thrift.Binary:
+			o.Bytes = append(slices.Clone(o.Bytes), 'x')
 			emit("a longer "+here, other)
-		case o.kind > thriftByte && o.kind <= thriftI64:
-			o.number = -o.number - 1
+		case o.Kind >= 4 && o.Kind <= thrift.I64:
+			o.Number = -o.Number - 1
 			emit("a negative "+here, other)
-		case o.kind == thriftList && len(o.list) > 0:
-			o.list = o.list[1:]
+		case o.Kind == thrift.List && len(o.List) > 0:
+			o.List = o.List[1:]
 			emit("a shorter "+here, other)
 		}
-		spoiled(f.value, here, func(what string, inner thriftValue) {
-			outer := v.clone()
-			outer.fields[i].value = inner
+		spoiled(f.Value, here, func(what string, inner thrift.Value) {
+			outer := v.Clone()
+			outer.Fields[i].Value = inner
 			emit(what, outer)
 		})
 	}
-	for i, e := range v.list {
-		spoiled(e, fmt.Sprintf("%s[%d]", path, i), func(what string, inner thriftValue) {
-			outer := v.clone()
-			outer.list[i] = inner
+	for i, e := range v.List {
+		spoiled(e, fmt.Sprintf("%s[%d]", path, i), func(what string, inner thrift.Value) {
+			outer := v.Clone()
+			outer.List[i] = inner
 			emit(what, outer)
 		})
 	}
@@ -98,7 +96,7 @@ func TestNoFooterNumbersRowsWrongly(t *testing.T) {
 	ownFooter, ownAt := footerOf(t, own)
 	modelFooter, _ := footerOf(t, model)
 	refused, harmless := 0, 0
-	number := func(what string, data []byte, template thriftValue) {
+	number := func(what string, data []byte, template thrift.Value) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -124,8 +122,8 @@ func TestNoFooterNumbersRowsWrongly(t *testing.T) {
 	if harmless != 1 {
 		t.Fatal("the sound file is refused")
 	}
-	spoiled(ownFooter, "own", func(what string, v thriftValue) { number(what, withFooter(own, ownAt, v), modelFooter) })
-	spoiled(modelFooter, "model", func(what string, v thriftValue) { number(what, own, v) })
+	spoiled(ownFooter, "own", func(what string, v thrift.Value) { number(what, withFooter(own, ownAt, v), modelFooter) })
+	spoiled(modelFooter, "model", func(what string, v thrift.Value) { number(what, own, v) })
 	t.Logf("%d footers refused, %d harmless", refused, harmless)
 	if refused < 40 || harmless < 20 {
 		t.Errorf("%d footers refused, %d harmless", refused, harmless)
@@ -133,7 +131,7 @@ func TestNoFooterNumbersRowsWrongly(t *testing.T) {
 	for what, data := range map[string][]byte{
 		"nothing": {}, "a few bytes": []byte("PAR1PAR1"), "no mark": append(own[:len(own)-1:len(own)-1], 'X'), "cut": own[:len(own)-9],
 		"a length past the beginning": append(append(own[:len(own)-8:len(own)-8], 0xff, 0xff, 0xff, 0x7f), "PAR1"...),
-		"bytes after the footer":      withFooter(append(own[:ownAt:ownAt], 0), ownAt+1, thriftValue{kind: thriftStruct}),
+		"bytes after the footer":      withFooter(append(own[:ownAt:ownAt], 0), ownAt+1, thrift.Value{Kind: thrift.Struct}),
 	} {
 		before := refused
 		if number(what, data, modelFooter); refused == before {
@@ -142,34 +140,5 @@ func TestNoFooterNumbersRowsWrongly(t *testing.T) {
 	}
 	if _, err := numberRows(filepath.Join(t.TempDir(), "none"), "source_row", nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
-	}
-}
-
-// Values of every kind come back as they were written; what is cut short or of no kind is refused.
-func TestThriftValues(t *testing.T) {
-	long := thriftValue{kind: thriftList, of: thriftByte}
-	for i := range 20 {
-		long.list = append(long.list, thriftNumber(thriftByte, int64(i)))
-	}
-	v := thriftValue{kind: thriftStruct, fields: []thriftField{
-		{1, thriftValue{kind: thriftTrue}}, {2, thriftValue{kind: thriftFalse}}, {3, thriftNumber(thriftByte, 7)}, {4, thriftValue{kind: thriftDouble, bytes: []byte("12345678")}},
-		{5, thriftNumber(thriftI64, -9)}, {6, thriftValue{kind: thriftBinary, bytes: []byte("text")}}, {7, long},
-		{8, thriftValue{kind: thriftSet, of: thriftTrue, list: []thriftValue{{kind: thriftTrue, number: 1}, {kind: thriftTrue, number: 2}}}}, {300, thriftNumber(thriftI64, 1)},
-	}}
-	text := v.append(nil, false)
-	r := thriftReader{b: text}
-	again := r.value(thriftStruct, false)
-	if r.bad || len(r.b) > 0 || !bytes.Equal(again.append(nil, false), text) || again.field(7).list[19].number != 19 || again.field(300).number != 1 {
-		t.Errorf("%+v", again)
-	}
-	for n := range text {
-		if r := (thriftReader{b: text[:n]}); len(r.value(thriftStruct, false).fields) > len(v.fields) || !r.bad {
-			t.Errorf("%d of %d bytes are taken for all", n, len(text))
-		}
-	}
-	for name, data := range map[string]string{"no kind": "\x1f\x00", "deeper than any footer": strings.Repeat("\x1c", 100), "a list longer than the file": "\x19\xf3\xff\xff\x03"} {
-		if r := (thriftReader{b: []byte(data)}); r.value(thriftStruct, false).kind != thriftStruct || !r.bad {
-			t.Errorf("%s is read", name)
-		}
 	}
 }
