@@ -18,6 +18,7 @@ func (s *sim) deliveries(f *dayFacts) (due []*delivery) {
 	due = append(due, s.customerFiles(f.day)...)
 	due = append(due, s.masterFiles(f.day)...)
 	due = append(due, s.flowFiles(f)...)
+	due = append(due, s.settlementFiles(f)...)
 	for _, d := range due {
 		d.asked = s.o.ShopAPI && strings.HasPrefix(d.path, sourceNames[sourceShopify]+"/")
 		d.day, d.modified = f.day, s.date(f.day).Add(15*time.Hour+30*time.Minute) // 23:30 in Shanghai

@@ -148,9 +148,10 @@ const (
 	sourceERP
 	sourceTraffic
 	sourceCare
+	sourceSettlement
 )
 
-var sourceNames = [...]string{"pos", "shopify", "tmall", "woo", "erp", "traffic", "care"}
+var sourceNames = [...]string{"pos", "shopify", "tmall", "woo", "erp", "traffic", "care", "settlement"}
 
 var cities = [...]struct{ zh, region string }{
 	{"上海南京东路店", "华东"}, {"上海徐家汇店", "华东"}, {"杭州湖滨店", "华东"}, {"南京新街口店", "华东"}, {"北京王府井店", "华北"}, {"北京三里屯店", "华北"},

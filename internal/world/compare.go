@@ -32,7 +32,7 @@ type comparison struct {
 // the pipeline is right. The demo's project and all files up to the truth's last day must have been taken in.
 func (t Truth) Compare(ctx context.Context, query Query) ([]Difference, error) {
 	var found []Difference
-	for _, c := range []comparison{t.sales(), t.refunds(), t.salesDays(), t.storeDays(), t.stock(), t.stocktakes(), t.customers(), t.intake()} {
+	for _, c := range t.comparisons() {
 		rows, err := query(ctx, c.sql)
 		if err != nil {
 			return found, fmt.Errorf("world: %s: %w", c.table, err)
@@ -40,6 +40,10 @@ func (t Truth) Compare(ctx context.Context, query Query) ([]Difference, error) {
 		found = append(found, c.differences(rows)...)
 	}
 	return found, nil
+}
+
+func (t Truth) comparisons() []comparison {
+	return []comparison{t.sales(), t.refunds(), t.salesDays(), t.storeDays(), t.stock(), t.stocktakes(), t.customers(), t.intake(), t.settled()}
 }
 
 func (c comparison) differences(rows [][]string) (found []Difference) {
@@ -176,6 +180,16 @@ func (t Truth) stocktakes() comparison {
 		sql: "SELECT stocktake_id, count(*), count(*) FILTER (WHERE NOT is_exact), CAST(-sum(variance_qty) AS BIGINT) FROM inventory.stock_count GROUP BY stocktake_id"}
 	for _, s := range t.Stocktakes {
 		c.want[s.ID] = []string{strconv.Itoa(s.Records), strconv.Itoa(s.Off), strconv.Itoa(s.Shrink)}
+	}
+	return c
+}
+
+func (t Truth) settled() comparison {
+	c := comparison{table: "finance.settlement_match", columns: []string{"rows", "book", "settled", "fee"}, want: map[string][]string{},
+		sql: "SELECT provider || ' ' || CAST(business_date AS VARCHAR) || ' ' || kind || ' ' || state AS day_state, count(*), " + strings.Join([]string{sumOf("book_amount", asMoney, ""), sumOf("settlement_amount", asMoney, ""), sumOf("fee_amount", asMoney, "")}, ", ") +
+			" FROM finance.settlement_match GROUP BY day_state"}
+	for _, s := range t.Settled {
+		c.want[s.Provider+" "+s.Date+" "+s.Kind+" "+s.State] = []string{whole(s.Rows), four(s.Book), four(s.Settled), four(s.Fee)}
 	}
 	return c
 }

@@ -96,6 +96,7 @@ type Truth struct {
 	Stock      []Stock
 	Stocktakes []Stocktake
 	StoreDays  []StoreDay
+	Settled    []Settlement
 	Pending    []string // files of these days that have not arrived yet
 	Asked      []string `json:",omitempty"` // sources that are asked and deliver no files
 }
@@ -139,10 +140,14 @@ type tally struct {
 	known    [4]int
 	bought   [4]map[int]int // by source: record -> sales
 	events   *Events        // nil unless they are wanted one by one
+
+	bills      []settled
+	booked     map[orderKey]booking // tenders of orders that a provider settles
+	bookedBack []bookingBack
 }
 
 func newTally(s *sim) *tally {
-	t := &tally{s: s, bySale: map[salesKey]*Sales{}, byRefund: map[refundKey]*Refunds{}, byDoor: map[doorKey]*StoreDay{}, receipts: map[doorKey]int64{}}
+	t := &tally{s: s, bySale: map[salesKey]*Sales{}, byRefund: map[refundKey]*Refunds{}, byDoor: map[doorKey]*StoreDay{}, receipts: map[doorKey]int64{}, booked: map[orderKey]booking{}}
 	for _, row := range s.opening {
 		t.stock = append(t.stock, slices.Clone(row))
 	}
@@ -166,6 +171,9 @@ func (t *tally) sales(orders []order) {
 	for i := range orders {
 		t.sale(&orders[i], orders[i].status)
 		t.recordOrder(&orders[i], orders[i].status)
+		if orders[i].status == paid {
+			t.book(&orders[i], orders[i].day)
+		}
 	}
 }
 
@@ -175,6 +183,7 @@ func (t *tally) settle(orders []order) {
 		t.cell(&orders[i]).Unpaid--
 		t.sale(&orders[i], paid)
 		t.recordOrder(&orders[i], paid)
+		t.book(&orders[i], orders[i].paidDay)
 	}
 }
 
@@ -231,6 +240,7 @@ func (t *tally) sale(o *order, status int) {
 func (t *tally) refunds(list []refund) {
 	for i := range list {
 		f := &list[i]
+		t.bookBack(f)
 		if t.events != nil {
 			t.events.Returns = append(t.events.Returns, t.eventReturn(f))
 		}
@@ -298,7 +308,7 @@ func (t *tally) doors(f *dayFacts) {
 }
 
 func (t *tally) truth() Truth {
-	out := Truth{Start: t.s.iso(0), Days: t.s.o.Days, Files: t.files, Stocktakes: t.takes, Stock: t.closing()}
+	out := Truth{Start: t.s.iso(0), Days: t.s.o.Days, Files: t.files, Stocktakes: t.takes, Stock: t.closing(), Settled: t.settlements()}
 	for _, c := range t.bySale {
 		out.Sales = append(out.Sales, *c)
 	}
