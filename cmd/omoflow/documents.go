@@ -77,6 +77,10 @@ func (s *releaseSource) Facts(ctx context.Context) (report.Facts, error) {
 		s.first, s.last = rows[0][0], rows[0][1]
 	}
 	facts.LastBusinessDate = s.last
+	var err error
+	if facts.Coverage, err = s.project.coverage(ctx, s.rel); err != nil {
+		return facts, err
+	}
 	for _, c := range s.rel.Checks {
 		facts.Checks = append(facts.Checks, report.Check{Name: c.Name, Model: c.Model, Severity: c.Severity, Status: c.Status, Rows: c.Rows})
 	}

@@ -55,6 +55,7 @@ type feedStatus struct {
 	Counts      lake.Counts `json:"counts"`
 	LastDate    string      `json:"last_business_date"`
 	LastArrival time.Time   `json:"last_arrival"`
+	coverage
 }
 
 // cell is one square of the completeness matrix.
@@ -165,6 +166,13 @@ func (p *project) feeds(batches []lake.BatchEntry) []feedStatus {
 		if batch.At.After(status.LastArrival) {
 			status.LastArrival = batch.At
 		}
+	}
+	ends := map[string]int64{}
+	for _, batch := range batches {
+		ends[batch.Log] = max(ends[batch.Log], batch.Seq)
+	}
+	for feed, c := range coverages(batches, ends) {
+		byName[feed[0]+"/"+feed[1]].coverage = c
 	}
 	var all []feedStatus
 	for _, key := range sortedKeys(byName) {
@@ -326,6 +334,11 @@ func (a *app) printStatus(data statusData, missing int) {
 	}
 	for _, t := range data.Tills {
 		a.print("blocked: store %s on %s: the tills state %s %s, the receipts give %s, difference %s", t.Location, t.Date, t.Stated, t.Currency, t.Found, t.Difference)
+	}
+	for _, f := range data.Feeds {
+		for _, line := range f.coverage.lines() {
+			a.print("%s.%s: %s", f.Source, f.Feed, line)
+		}
 	}
 	for _, check := range data.Failed {
 		a.print("check %s (%s): %d rows %s", check.Name, check.Severity, check.Rows, check.Sample)

@@ -89,8 +89,24 @@ func (r *reader) header(deliveries []map[string]string) header {
 			h.Reasons = append(h.Reasons, say("why_unbalanced", txt(c.Subject)))
 		}
 	}
+	for _, c := range r.facts.Coverage {
+		h.Reasons = append(h.Reasons, c.missing(r.period)...)
+	}
 	h.Final = len(h.Reasons) == 0
 	return h
+}
+
+// missing says what of a period could not be read.
+func (c Coverage) missing(p period) (reasons []cell) {
+	if c.From > p.start() {
+		reasons = append(reasons, say("why_not_covered", txt(c.Stream), txt(c.From)))
+	}
+	for _, gap := range c.Gaps {
+		if gap[0] <= p.end() && gap[1] >= p.start() {
+			reasons = append(reasons, say("why_gap", txt(c.Stream), txt(gap[0]), txt(gap[1])))
+		}
+	}
+	return reasons
 }
 
 // notFed lists the sections that have nothing to show.

@@ -5,6 +5,7 @@ import (
 	_ "embed" // the page is a file
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 )
 
@@ -180,7 +181,7 @@ func completenessText(h header, l Language) string {
 // factsOf is the header block: where the figures come from and how complete they are.
 func factsOf(d *document, l Language) []factView {
 	h, f := d.Header, d.Header.Facts
-	return []factView{
+	views := []factView{
 		{Name: phrase(l, "h_company"), Value: f.Company},
 		{Name: phrase(l, "h_period"), Value: d.Period.start() + " – " + d.Period.end()},
 		{Name: phrase(l, "h_as_of"), Value: f.DataAsOf + " UTC"},
@@ -193,6 +194,24 @@ func factsOf(d *document, l Language) []factView {
 		{Name: phrase(l, "h_completeness"), Value: completenessText(h, l), Class: "wide"},
 		{Name: phrase(l, "h_hash"), Value: h.Hash, Class: "wide mono"},
 	}
+	if limits := coverageText(f.Coverage, l); limits != "" {
+		views = slices.Insert(views, len(views)-1, factView{Name: phrase(l, "h_coverage"), Value: limits, Class: "wide"})
+	}
+	return views
+}
+
+// coverageText lists from when on platforms let their records be read.
+func coverageText(all []Coverage, l Language) string {
+	var parts []string
+	for _, c := range all {
+		if c.From != "" {
+			parts = append(parts, say("h_covers", txt(c.Stream), txt(c.From)).print(l))
+		}
+		for _, gap := range c.Gaps {
+			parts = append(parts, say("why_gap", txt(c.Stream), txt(gap[0]), txt(gap[1])).print(l))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 func notFedView(missing []section, l Language) sectionView {

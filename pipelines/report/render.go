@@ -74,6 +74,9 @@ func (d *document) contentHash() (string, error) {
 	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n", d.Kind, d.Period.Name, head.status(), head.Facts.Company, head.Facts.HomeCurrency, head.Facts.Zone, head.Facts.Calendar, head.Facts.BusinessDateRule)
 	for _, l := range []Language{Chinese, English} {
 		fmt.Fprintln(h, completenessText(head, l))
+		if limits := coverageText(head.Facts.Coverage, l); limits != "" {
+			fmt.Fprintln(h, limits)
+		}
 		for _, r := range head.Reasons {
 			fmt.Fprintln(h, r.print(l))
 		}

@@ -267,3 +267,27 @@ func TestAPartIsNotComparedWithAWholeInSilence(t *testing.T) {
 		t.Error("a whole week is called a part")
 	}
 }
+
+// What a platform hides stands in the header of every document, and makes those provisional that would have needed it.
+func TestWhatCannotBeReadIsTold(t *testing.T) {
+	render := func(coverage ...Coverage) Artifacts {
+		f := madeWeek()
+		f.facts.Coverage = coverage
+		return mustRender(t, f, week())
+	}
+	all, hidden := render(), render(Coverage{Stream: "shop.orders", From: "2099-01-01"})
+	before, gap := render(Coverage{Stream: "shop.orders", From: "2001-01-01"}), render(Coverage{Stream: "shop.orders", Gaps: [][2]string{{"2001-01-01", "2099-01-01"}}})
+	for name, c := range map[string]struct {
+		a    Artifacts
+		text string
+		same bool // status as without
+	}{
+		"hidden": {hidden, "shop.orders can only be read from 2099-01-01 on: what is older is missing, not zero", false},
+		"before": {before, "shop.orders from 2001-01-01 on", true},
+		"gap":    {gap, "of shop.orders something between 2001-01-01 and 2099-01-01 could not be read", false},
+	} {
+		if !strings.Contains(string(c.a.HTML), c.text) || c.a.ContentHash == all.ContentHash || !c.same && c.a.Status != "provisional" || c.same && c.a.Status != all.Status {
+			t.Errorf("%s: status %s (%s without), the text is there: %v", name, c.a.Status, all.Status, strings.Contains(string(c.a.HTML), c.text))
+		}
+	}
+}

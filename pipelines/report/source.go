@@ -36,6 +36,14 @@ type Facts struct {
 	ReleaseHash      string
 	Checks           []Check
 	Conservation     []Conservation
+	Coverage         []Coverage
+}
+
+// Coverage tells what a platform does not let anybody read of a stream: it is missing, not zero.
+type Coverage struct {
+	Stream string      // source.stream
+	From   string      // first day of which everything could be read, 2006-01-02; empty when nothing limits it
+	Gaps   [][2]string // first and last day of ranges that could not be read
 }
 
 // Check is the outcome of one check of the release.
