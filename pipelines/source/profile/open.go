@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -154,7 +155,7 @@ func openPath(path string, limits Limits) (*opened, error) {
 		}
 		stream = inner
 	case bytes.HasPrefix(head, []byte{0xD0, 0xCF, 0x11, 0xE0}):
-		return fail(refuse("old_excel", "save it as .xlsx or CSV", "is an Excel 97 workbook or an encrypted one"))
+		return fail(o.compound(file))
 	default:
 		packed = false
 	}
@@ -218,4 +219,18 @@ func (o *opened) openZip(file *os.File, limits Limits) (io.Reader, error) {
 
 func holdsWorkbook(archive *zip.Reader) bool {
 	return slices.ContainsFunc(archive.File, func(f *zip.File) bool { return f.Name == "xl/workbook.xml" })
+}
+
+// compound tells a workbook with a password from one of Excel 97: both stand in a compound file, the former under a name
+// of its own in its directory, whose place the header tells.
+func (o *opened) compound(file io.ReaderAt) *RefusedFile {
+	head, directory := make([]byte, 64), make([]byte, 8<<10)
+	if n, _ := file.ReadAt(head, 0); n == len(head) {
+		sector := int64(1) << (binary.LittleEndian.Uint16(head[30:]) & 15)
+		n, _ := file.ReadAt(directory, (int64(binary.LittleEndian.Uint32(head[48:]))+1)*sector) // what is there
+		if bytes.Contains(directory[:n], []byte("E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00")) {
+			return refuse("password", "save it without a password (File > Info > Protect Workbook), or export it as CSV", "the workbook is protected by a password")
+		}
+	}
+	return refuse("old_excel", "save it as .xlsx or CSV", "is an Excel 97 workbook or an encrypted one")
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -270,6 +271,11 @@ func (w *worker) shape(r row) *reason {
 		return nil
 	}
 	if n := len(w.header); len(r.cells) < n {
+		for _, d := range delimiters {
+			if len(r.cells) == 1 && n > 1 && bytes.Count(r.raw, []byte{d}) >= n-1 {
+				return &reason{"other_delimiter", fmt.Sprintf("is cut by %q, the header by another mark", string(d))}
+			}
+		}
 		return &reason{"short_row", fmt.Sprintf("has %d cells, the header %d", len(r.cells), n)}
 	} else if !blank(r.cells[n:]) {
 		return &reason{"extra_cells", fmt.Sprintf("has %d cells, the header %d", len(r.cells), n)}

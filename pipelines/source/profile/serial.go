@@ -31,6 +31,22 @@ func serialDate(text string, epoch04 bool) (string, bool) {
 	return t.Format(time.DateTime), true
 }
 
+// storedNumber writes a number of a cell. Of one with more than 15 digits before the point a spreadsheet has lost the last
+// ones: it stays in powers of ten, which no code and no amount is read from.
+func storedNumber(text string) string {
+	plain := decimal15(text)
+	whole, _, _ := strings.Cut(strings.TrimPrefix(plain, "-"), ".")
+	if len(whole) <= 15 || strings.Trim(whole, "0123456789") != "" {
+		return plain
+	}
+	digits := strings.TrimRight(whole[:15], "0")
+	if len(digits) < 2 {
+		digits += "0"
+	}
+	sign := strings.TrimSuffix(plain[:1], whole[:1])
+	return sign + digits[:1] + "." + digits[1:] + "E+" + strconv.Itoa(len(whole)-1)
+}
+
 // decimal15 writes a stored binary number as its author saw it: 15 significant digits, no exponent. The work is done
 // on the digits.
 func decimal15(text string) string {

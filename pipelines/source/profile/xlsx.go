@@ -2,11 +2,10 @@ package profile
 
 import (
 	"archive/zip"
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,6 +27,26 @@ type sheetSource struct {
 // maxWorkbookPart bounds one unpacked part of a workbook.
 const maxWorkbookPart = 4 << 30
 
+// maxShared bounds the words of a workbook: they are held in memory.
+const maxShared = 1 << 30
+
+// shortTexts refuses a text or a tag that is longer than any cell can be, before it is held as a whole.
+type shortTexts struct {
+	r     io.Reader
+	since int // bytes behind the last tag's beginning
+}
+
+// Read passes on what it reads.
+func (s *shortTexts) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if i := bytes.LastIndexByte(p[:n], '<'); i >= 0 {
+		s.since = n - i
+	} else if s.since += n; s.since > maxRecord {
+		return 0, refuse("cell_too_long", "check where the file comes from: a spreadsheet's cell holds 32,767 characters", "a cell is longer than %d bytes", maxRecord)
+	}
+	return n, err
+}
+
 func (o *opened) part(name string) (io.ReadCloser, error) {
 	for _, f := range o.xlsx.File {
 		if f.Name == name {
@@ -46,7 +65,7 @@ func openPart(f *zip.File) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{bound, r}, nil
+	}{&shortTexts{r: bound}, r}, nil
 }
 
 func (o *opened) decode(name string, into any) error {
@@ -130,150 +149,6 @@ func texts(cells [][]byte) []string {
 	return out
 }
 
-// findSheet gives the part of the named, numbered or first visible sheet.
-func (s *sheetSource) findSheet(wanted string) (string, error) {
-	var book struct {
-		Properties struct {
-			Date1904 string `xml:"date1904,attr"`
-		} `xml:"workbookPr"`
-		Sheets []struct {
-			Name  string `xml:"name,attr"`
-			State string `xml:"state,attr"`
-			ID    string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
-		} `xml:"sheets>sheet"`
-	}
-	var relations struct {
-		All []struct {
-			ID     string `xml:"Id,attr"`
-			Target string `xml:"Target,attr"`
-		} `xml:"Relationship"`
-	}
-	if err := s.decode("xl/workbook.xml", &book); err != nil {
-		return "", err
-	}
-	if err := s.decode("xl/_rels/workbook.xml.rels", &relations); err != nil {
-		return "", err
-	}
-	s.epoch04 = book.Properties.Date1904 == "1" || book.Properties.Date1904 == "true"
-	found := make([]string, 0, len(book.Sheets))
-	defer func() { s.sheets = found }()
-	for i, sheet := range book.Sheets {
-		if found = append(found, sheet.Name); sheet.State != "" && sheet.State != "visible" {
-			found[i] = "(" + sheet.Name + ", hidden)"
-		}
-		number, err := strconv.Atoi(wanted)
-		if wanted == "" && sheet.State != "" && sheet.State != "visible" ||
-			wanted != "" && sheet.Name != wanted && (err != nil || number != i+1) {
-			continue
-		}
-		for _, r := range relations.All {
-			if r.ID == sheet.ID {
-				if strings.HasPrefix(r.Target, "/") {
-					return r.Target[1:], nil
-				}
-				return path.Join("xl", r.Target), nil
-			}
-		}
-	}
-	return "", refuse("no_sheet", "write sheet: with one of these names in the profile", "the workbook has no sheet %q; it has %s", wanted, quoted(found, ", "))
-}
-
-func (s *sheetSource) readStyles() error {
-	var styles struct {
-		Formats []struct {
-			ID   int    `xml:"numFmtId,attr"`
-			Code string `xml:"formatCode,attr"`
-		} `xml:"numFmts>numFmt"`
-		Cells []struct {
-			Format int `xml:"numFmtId,attr"`
-		} `xml:"cellXfs>xf"`
-	}
-	if !slices.ContainsFunc(s.xlsx.File, func(f *zip.File) bool { return f.Name == "xl/styles.xml" }) {
-		return nil
-	}
-	if err := s.decode("xl/styles.xml", &styles); err != nil {
-		return err
-	}
-	custom := map[int]bool{}
-	for _, f := range styles.Formats {
-		custom[f.ID] = dateFormat(f.Code)
-	}
-	for _, c := range styles.Cells {
-		isDate, own := custom[c.Format]
-		if n := c.Format; !own {
-			isDate = n >= 14 && n <= 22 || n >= 27 && n <= 36 || n >= 45 && n <= 47 || n >= 50 && n <= 58
-		}
-		s.dates = append(s.dates, isDate)
-	}
-	return nil
-}
-
-// dateFormat tells whether a number format shows a date or time.
-func dateFormat(code string) bool {
-	quotedText, bracket := false, false
-	for i := 0; i < len(code); i++ {
-		switch c := code[i]; {
-		case c == '\\':
-			i++
-		case c == '"':
-			quotedText = !quotedText
-		case c == '[':
-			bracket = true
-		case c == ']':
-			bracket = false
-		case quotedText || bracket:
-		case c == ';':
-			return false
-		case strings.IndexByte("ymdhsYMDHS", c) >= 0:
-			return true
-		}
-	}
-	return false
-}
-
-func (s *sheetSource) readShared() error {
-	if !slices.ContainsFunc(s.xlsx.File, func(f *zip.File) bool { return f.Name == "xl/sharedStrings.xml" }) {
-		return nil
-	}
-	r, err := s.part("xl/sharedStrings.xml")
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	decoder := xml.NewDecoder(r)
-	for {
-		t, err := decoder.Token()
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return damagedBook(err)
-		}
-		if start, ok := t.(xml.StartElement); ok && start.Name.Local == "si" {
-			var item richText
-			if err := decoder.DecodeElement(&item, &start); err != nil {
-				return damagedBook(err)
-			}
-			s.shared = append(s.shared, item.text())
-		}
-	}
-}
-
-// richText is a string, plain or in runs; phonetic guides are left out.
-type richText struct {
-	Plain string `xml:"t"`
-	Runs  []struct {
-		Text string `xml:"t"`
-	} `xml:"r"`
-}
-
-func (r richText) text() string {
-	s := r.Plain
-	for _, run := range r.Runs {
-		s += run.Text
-	}
-	return s
-}
-
 type xmlCell struct {
 	Ref     string   `xml:"r,attr"`
 	Style   int      `xml:"s,attr"`
@@ -302,30 +177,53 @@ func (s *sheetSource) row() (row, error) {
 				s.line = n
 			}
 		}
-		var body struct {
-			Cells []xmlCell `xml:"c"`
-		}
-		if err := s.decoder.DecodeElement(&body, &start); err != nil {
-			return row{}, damagedBook(err)
-		}
 		r := row{line: s.line}
-		for i, c := range body.Cells {
-			at := i
-			if n := columnIndex(c.Ref); n >= 0 {
-				at = n
-			}
-			for len(r.cells) <= at && at < 1<<14 {
-				r.cells = append(r.cells, nil)
-			}
-			if at < len(r.cells) {
-				r.cells[at] = trim([]byte(s.text(c)))
-			}
+		if r.cells, err = s.cells(); err != nil {
+			return row{}, err
 		}
 		if blank(r.cells) {
 			continue
 		}
 		r.raw = []byte(strings.Join(texts(r.cells), "\t"))
 		return r, nil
+	}
+}
+
+// maxColumns is how many a sheet can have; what claims more is no workbook of a spreadsheet.
+const maxColumns = 1 << 14
+
+// cells reads the cells of a row, up to its end.
+func (s *sheetSource) cells() ([][]byte, error) {
+	var cells [][]byte
+	for n := 0; ; {
+		t, err := s.decoder.Token()
+		if err != nil {
+			return nil, damagedBook(err)
+		}
+		if end, ok := t.(xml.EndElement); ok && end.Name.Local == "row" {
+			return cells, nil
+		}
+		start, ok := t.(xml.StartElement)
+		if !ok || start.Name.Local != "c" {
+			continue
+		}
+		var c xmlCell
+		if err := s.decoder.DecodeElement(&c, &start); err != nil {
+			return nil, damagedBook(err)
+		}
+		at := n
+		if i := columnIndex(c.Ref); i >= 0 {
+			at = i
+		}
+		if n++; n > maxColumns || at >= maxColumns {
+			r := refuse("too_many_columns", "check where the file comes from: no spreadsheet writes such a sheet", "a row has more than %d cells", maxColumns)
+			r.Line = s.line
+			return nil, r
+		}
+		for len(cells) <= at {
+			cells = append(cells, nil)
+		}
+		cells[at] = trim([]byte(s.text(c)))
 	}
 }
 
@@ -369,7 +267,7 @@ func (s *sheetSource) text(c xmlCell) string {
 			return text
 		}
 	}
-	return decimal15(c.Value)
+	return storedNumber(c.Value)
 }
 
 func (s *sheetSource) next() (*chunk, error) {
