@@ -33,6 +33,7 @@ require github.com/anishathalye/porcupine v1.3.1
 require (
 	github.com/pkg/sftp v1.13.12
 	github.com/robfig/cron/v3 v3.0.1
+	github.com/wneessen/go-mail v0.8.1
 )
 
 require github.com/kr/fs v0.1.0 // indirect
