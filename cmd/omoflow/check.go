@@ -74,6 +74,7 @@ func (a *app) check(ctx context.Context, readData string) error {
 	add("models", note, err)
 	jobs, err := a.jobs(config)
 	add("schedules", fmt.Sprintf("%d jobs", len(jobs)), err)
+	add("alerts", fmt.Sprintf("%d channels, %d routes", len(config.Alerts.Channels), len(config.Alerts.Routes)), config.checkSecrets(ctx))
 	a.checkLake(ctx, config, readData, func(line checked) { all = append(all, line) })
 	var failed []error
 	var rows [][]string

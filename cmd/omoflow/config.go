@@ -15,6 +15,7 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/retail"
 	"github.com/omoflow/omoflow/internal/strictyaml"
+	"github.com/omoflow/omoflow/pipelines/alert"
 )
 
 // configName is the file that makes a folder an omoflow project.
@@ -29,6 +30,7 @@ type Config struct {
 	Sources   map[string]SourceConfig `yaml:"sources"`
 	Locations map[string]Location     `yaml:"locations"`
 	Models    string                  `yaml:"models"`
+	Alerts    alert.Config            `yaml:"alerts"`
 
 	dir  string // folder of the file; relative paths start here
 	path string // the file itself, for messages
@@ -170,7 +172,8 @@ func (c *Config) validate() error {
 			return err
 		}
 	}
-	return nil
+	_, err := c.alerts()
+	return err
 }
 
 func (c *Config) validateSource(name string, bad func(key, hint, format string, args ...any) error) error {

@@ -60,7 +60,7 @@ func (a *app) jobs(config *Config) ([]*schedules.Job, error) {
 }
 
 // scheduled are the commands that a job may be.
-var scheduled = []string{"run", "report", "export", "check", "rebuild", "repair"}
+var scheduled = []string{"run", "report", "export", "check", "rebuild", "repair", "alert"}
 
 // checkDo parses a job's command line as the program would, without running it.
 func checkDo(path string, job *schedules.Job) error {

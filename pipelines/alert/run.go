@@ -177,6 +177,9 @@ func final(r delivery.Record) bool {
 	return r.Status == delivery.Sent || r.Status == delivery.Failed || r.Status == delivery.Unknown && r.After.IsZero()
 }
 
+// Subject is what the delivery log calls a notice.
+func Subject(notice string) string { return "alert " + notice }
+
 // tasks are the deliveries of a notice, as the configuration is now: a channel that is gone is told nothing.
 func (k *Keeper) tasks(n Notice) []delivery.Task {
 	var tasks []delivery.Task
@@ -189,7 +192,7 @@ func (k *Keeper) tasks(n Notice) []delivery.Task {
 			message := k.Plan.message(n, k.Plan.language[name])
 			for _, recipient := range via.Recipients() {
 				tasks = append(tasks, delivery.Task{
-					Key: delivery.Key("alert "+n.ID, name, recipient), Subject: "alert " + n.ID, Channel: name, Via: via, Recipient: recipient,
+					Key: delivery.Key(Subject(n.ID), name, recipient), Subject: Subject(n.ID), Channel: name, Via: via, Recipient: recipient,
 					Message: message, Expires: n.At.Add(expiry),
 				})
 			}

@@ -24,8 +24,9 @@ type Alert struct {
 
 // Told is when a route was told of an alert.
 type Told struct {
-	First time.Time `json:"first"`
-	Last  time.Time `json:"last"`
+	First  time.Time `json:"first"`
+	Last   time.Time `json:"last"`
+	Notice string    `json:"notice"` // the last one
 }
 
 // Item is an alert in a notice, as it was then.
@@ -152,9 +153,9 @@ func (r route) notice(state *State, s step) (Notice, bool) {
 		case Recovers:
 			delete(a.Told, r.Name)
 		case Fires:
-			a.Told[r.Name] = Told{s.now, s.now}
+			a.Told[r.Name] = Told{s.now, s.now, n.ID}
 		default:
-			a.Told[r.Name] = Told{told.First, s.now}
+			a.Told[r.Name] = Told{told.First, s.now, n.ID}
 		}
 	}
 	return n, len(n.Items) > 0
