@@ -25,6 +25,7 @@ type pipeline struct {
 	again [][]string                      // what the operator runs after a kill; empty: args
 	exit  int                             // of the calm run
 	heavy bool                            // a run takes seconds: PR-sized proofs kill it at fewer points
+	dear  bool                            // a run takes half a second: PR-sized proofs kill it at every other point
 	quick bool                            // killed in the fast slice too
 	make  func(k *killer, dir string)     // completes the project in dir, a copy of the base
 	check func(k *killer, project string) // compares the calm end with what is known from elsewhere
@@ -41,14 +42,14 @@ type pipeline struct {
 func pipelines() []*pipeline {
 	run := []string{"run", "-q"}
 	return []*pipeline{
-		{name: "corrections", args: run, quick: true, make: deliverCorrections},
-		{name: "checkpoint", args: run, make: fillCheckpoint},
-		{name: "replay", quick: true, args: []string{"quarantine", "replay", "-q"}, again: [][]string{{"quarantine", "replay", "-q"}, run}, make: mendProfile},
+		{name: "corrections", dear: true, args: run, quick: true, make: deliverCorrections},
+		{name: "checkpoint", args: run, dear: true, make: fillCheckpoint},
+		{name: "replay", dear: true, quick: true, args: []string{"quarantine", "replay", "-q"}, again: [][]string{{"quarantine", "replay", "-q"}, run}, make: mendProfile},
 		{name: "blocked", args: run, exit: 4, make: addFailingCheck},
 		{name: "joint-meeting", args: []string{"report", "joint-meeting", "-q"}, quick: true},
 		{name: "quarterly", args: []string{"report", "quarterly", "-q"}},
 		{name: "export", args: []string{"export", "-q"}, quick: true},
-		{name: "s3", args: run, make: moveToS3},
+		{name: "s3", args: run, dear: true, make: moveToS3},
 		{name: "world", args: run, heavy: true, make: deliverDays, check: equalsTruth},
 		{name: "first", args: run, heavy: true, make: forgetLake},
 		{name: "rebuild", args: []string{"rebuild", "-q"}, heavy: true, make: damageTables, damaged: true},

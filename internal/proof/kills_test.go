@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,7 @@ func TestProofKills(t *testing.T) {
 		t.Skip("starts dozens of processes")
 	}
 	size := sizeOfKills(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // of the driver
 	k := newKiller(t)
 	list := pipelines()
 	if !size.heavy {
@@ -118,7 +120,7 @@ type directed struct {
 // directedKills lists the first, the middle and the last hit of every point of every pipeline, at most n of them, evenly chosen
 // within what is heavy. The same code gives the same list, so that a seed names a kill whatever n is.
 func directedKills(list []*pipeline, n int) []directed {
-	var light, heavy []directed
+	var light, dear, heavy []directed
 	seed := int64(0)
 	for _, p := range list {
 		counts := map[string]int{}
@@ -143,17 +145,21 @@ func directedKills(list []*pipeline, n int) []directed {
 					one.what += fmt.Sprintf(" and again at hit %d", second)
 				}
 				seed++
-				if p.heavy {
+				switch {
+				case p.heavy:
 					heavy = append(heavy, one)
-				} else {
+				case p.dear:
+					dear = append(dear, one)
+				default:
 					light = append(light, one)
 				}
 			}
 		}
 	}
-	few := min(n/32, len(heavy)) // they take seconds each
-	light = spread(light, n-few)
-	return append(light, spread(heavy, max(few, n-len(light)))...)
+	few := min(n/49, len(heavy)) // they take seconds each
+	some := min(max(n/4, n-few-len(light)), len(dear))
+	light = spread(light, n-few-some)
+	return slices.Concat(light, spread(dear, some), spread(heavy, max(few, n-len(light)-some)))
 }
 
 // spread chooses n elements at even distances.

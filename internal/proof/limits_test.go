@@ -21,6 +21,9 @@ import (
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/inspect"
+	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/internal/objstore"
+	"github.com/omoflow/omoflow/internal/objstore/localfs"
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
@@ -76,6 +79,7 @@ type disks struct {
 	first []delivery // what every case has taken in before
 	then  []delivery // what it takes in on the small disk
 	want  map[string]string
+	ready string // a shop that has taken in the first delivery and waits with the second
 }
 
 func fillDisks(t *testing.T) {
@@ -89,7 +93,7 @@ func fillDisks(t *testing.T) {
 	}
 	d.first, d.then = pos[0], pos[1]
 	d.disk(0, roomBytes, roomFiles)
-	s := d.shopOnDisk()
+	s := d.readyShop()
 	bytes, files := d.used()
 	calm, err := d.work(s)
 	fatal(t, err)
@@ -153,17 +157,45 @@ func (d *disks) used() (bytes, files int64) {
 	return int64(stat.Blocks-stat.Bfree) * stat.Bsize, int64(stat.Files - stat.Ffree)
 }
 
-// shopOnDisk makes a shop on the mounted disk that has taken in the first delivery.
-func (d *disks) shopOnDisk() *shop {
+// readyShop makes a shop that has taken in the first delivery, and copies it onto the mounted disk.
+func (d *disks) readyShop() *shop {
 	d.t.Helper()
-	home := d.dir
-	d.dir = d.mount
-	defer func() { d.dir = home }()
 	s := d.newShop(d.t)
 	s.take(d.first...)
 	s.publish()
 	s.arrive(d.then...)
+	d.ready = s.dir
+	return d.shopOnDisk()
+}
+
+// shopOnDisk copies the ready shop onto the mounted disk.
+func (d *disks) shopOnDisk() *shop {
+	d.t.Helper()
+	s := &shop{bench: d.bench, t: d.t, dir: filepath.Join(d.mount, "shop")}
+	fatal(d.t, copyTree(d.ready, s.dir))
+	bucket, err := localfs.New(filepath.Join(s.dir, "lake"))
+	fatal(d.t, err)
+	s.lake, err = lake.Open(context.Background(), bucket)
+	fatal(d.t, err)
+	s.cache = objstore.NewCache(bucket, filepath.Join(s.dir, "cache"), 0)
 	return s
+}
+
+// copyTree copies a folder with the times of its files, by which deliveries are ordered.
+func copyTree(from, to string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(filepath.Join(to, strings.TrimPrefix(path, from)), info.ModTime(), info.ModTime())
+	})
 }
 
 // work takes in the second delivery and releases it.
