@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -132,5 +133,52 @@ func TestABadAlertConfigurationIsNamed(t *testing.T) {
 	dir := alertProject(t, "  channels: {ops: {kind: slack, url: env:NOT_SET_ANYWHERE}}")
 	if out, code := tryOmoflow(t, dir, "check"); code == 0 || !strings.Contains(out, "NOT_SET_ANYWHERE") {
 		t.Errorf("a secret that is not there: %d %s", code, out)
+	}
+}
+
+// A process that is killed at any step tells nobody twice, and what it decided before is told by the next one.
+func TestAlertsSurviveAKill(t *testing.T) {
+	for _, c := range []struct {
+		point string
+		first int // messages that left before the kill
+		after int // messages when the next runs are done
+		code  int // of the next run
+	}{
+		{"alert.decided", 0, 1, 0}, {"alert.noted", 0, 1, 0}, {"delivery.announced", 0, 0, 3}, {"delivery.sent", 1, 1, 3}, {"delivery.noted", 1, 1, 0},
+	} {
+		t.Run(c.point, func(t *testing.T) {
+			var got atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				got.Add(1)
+				_, _ = io.WriteString(w, "ok")
+			}))
+			defer server.Close()
+			dir := alertProject(t, "  channels: {ops: {kind: slack, url: file:hook, allow_private: true, allow_plain: true}}\n  rules: [{name: disk, disabled: true}]\n")
+			if err := os.WriteFile(filepath.Join(dir, "hook"), []byte(server.URL+"/services/T0/B0\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			tryOmoflow(t, dir, "run", "--no-release")
+			killed := exec.Command("omoflow", "-C", dir, "alert", "run", "--enable-failpoints")
+			killed.Env = append(os.Environ(), "OMOFLOW_FAILPOINTS="+c.point+"=kill@1")
+			if out, err := killed.CombinedOutput(); err == nil {
+				t.Fatalf("it was not killed: %s", out)
+			}
+			if got.Load() != int32(c.first) {
+				t.Errorf("%d messages before the kill", got.Load())
+			}
+			for range 2 {
+				if out, code := tryOmoflow(t, dir, "alert", "run"); code != c.code {
+					t.Errorf("the next run: %d %s", code, out)
+				}
+			}
+			if got.Load() != int32(c.after) {
+				t.Errorf("%d messages in the end, want %d", got.Load(), c.after)
+			}
+			if c.code == 3 {
+				if out, _ := tryOmoflow(t, dir, "alert", "list"); !strings.Contains(out, "not delivered") || !strings.Contains(out, "ops slack: sending") {
+					t.Errorf("%s", out)
+				}
+			}
+		})
 	}
 }
