@@ -66,6 +66,7 @@ type SourceConfig struct {
 type FeedConfig struct {
 	Match      string            `yaml:"match"`
 	Profile    string            `yaml:"profile"`
+	Zone       string            `yaml:"zone"` // of times that carry none, instead of the profile's
 	Settle     string            `yaml:"settle"`
 	Marker     string            `yaml:"marker"`
 	RefuseOver string            `yaml:"refuse_over"`

@@ -47,7 +47,7 @@ file and names the one that reads it or drafts a new one, test shows what a prof
 	test.Flags().IntVar(&f.refused, "refused", 20, "refused records to show")
 	test.Flags().StringVar(&f.match, "match", "*", "the feed's match: what {captures} the file name holds")
 	test.Flags().StringToStringVar(&f.constants, "constant", nil, "a constant of the feed: location_id=S01")
-	test.Flags().StringVar(&f.zone, "zone", "", "zone of profiles that name none (default: the project's, else UTC)")
+	test.Flags().StringVar(&f.zone, "zone", "", "zone of times that carry none, instead of the profile's (default: the profile's, the project's, UTC)")
 	test.Flags().BoolVar(&f.raw, "raw", false, "show names, phones and addresses as delivered")
 	command.AddCommand(list, detect, test)
 	return command

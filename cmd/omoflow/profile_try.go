@@ -81,7 +81,9 @@ func (a *app) profileTest(ctx context.Context, name, path string, f trialFlags) 
 		return err
 	}
 	if f.zone != "" {
-		zone = f.zone
+		if mapping, err = mapping.InZone(f.zone); err != nil {
+			return err
+		}
 	}
 	dir, err := os.MkdirTemp("", "omoflow-profile-")
 	if err != nil {

@@ -182,6 +182,9 @@ func (p *project) openFeeds(ctx context.Context, only []string, recordTo string,
 func (c *Config) ingestFeed(source, name string, place file.Place) (ingest.Feed, error) {
 	feed := c.Sources[source].Feeds[name]
 	mapping, err := c.profile(feed.Profile)
+	if err == nil && feed.Zone != "" {
+		mapping, err = mapping.InZone(feed.Zone)
+	}
 	if err != nil {
 		return ingest.Feed{}, err
 	}

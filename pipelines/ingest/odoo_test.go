@@ -131,3 +131,27 @@ func TestOdooReturnKnowsItsOrderInTheSameFile(t *testing.T) {
 	s.want("refund", "refund_id, order_id, location_id, amount", "00004-001-0007|00003-001-0003|滨江店|10.0000", "00004-001-0008||滨江店|10.0000")
 	s.want("refund_line", "refund_id, line_key, order_id, quantity, amount, tax_amount", "00004-001-0007|1|00003-001-0003|1.000|10.0000|1.3000", "00004-001-0008|1||1.000|10.0000|1.3000")
 }
+
+// The list of orders and the import-compatible form know the same receipts as the full export, from text and workbook.
+func TestOdooListsKnowTheSameReceipts(t *testing.T) {
+	receipts := func(profile, name string) []string {
+		s := newShop(t, profile)
+		s.put(name, odooExport(t, "exports/"+name))
+		if result := s.run(); result.Counts.Accepted != result.Counts.Read || result.Counts.Read < 179 {
+			t.Errorf("%s: %+v %+v", name, result.Counts, result.Findings)
+		}
+		return append(s.rows("order", "order_id, total_amount, status"), s.rows("refund", "refund_id, amount, status")...)
+	}
+	first := receipts("odoo-orders", "pos_order_zh.csv")
+	if len(first) != 179 {
+		t.Errorf("%d receipts", len(first))
+	}
+	for name, profile := range map[string]string{
+		"pos_order_list_view_zh.csv": "odoo-order-list", "pos_order_list_view_en.xlsx": "odoo-order-list",
+		"pos_order_import_compatible.csv": "odoo-orders", "pos_order_import_compatible.xlsx": "odoo-orders", "pos_order_en.csv": "odoo-orders",
+	} {
+		if got := receipts(profile, name); !slices.Equal(got, first) {
+			t.Errorf("%s gives other receipts", name)
+		}
+	}
+}

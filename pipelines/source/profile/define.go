@@ -9,6 +9,16 @@ import (
 	"github.com/omoflow/omoflow/internal/retail"
 )
 
+// checkDefine refuses names that mean something already.
+func (p *Profile) checkDefine() error {
+	for _, name := range sorted(p.Define) {
+		if _, taken := p.Columns[name]; taken || !identifier.MatchString(name) || accessors[name] || name == "auto" || name == "position" || name == "lookup" {
+			return p.bad("invalid_name", "use a name of lower-case letters, digits and _ that no column has", []string{"define", name}, "%q cannot be defined", name)
+		}
+	}
+	return nil
+}
+
 // defined writes what a name of define stands for. A name may use others, but not itself.
 func (p *Profile) defined(name, expr string, s *slots, path []string) (string, error) {
 	mark := "define " + name

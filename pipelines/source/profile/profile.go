@@ -78,6 +78,7 @@ type Column struct {
 type Dates struct {
 	Order   string   `yaml:"order"`   // auto, ymd, mdy, dmy
 	Zone    string   `yaml:"zone"`    // IANA zone of times that carry none
+	ZoneIn  string   `yaml:"zone_in"` // column that names the zone of a record's times
 	Cutover string   `yaml:"cutover"` // HH:MM at which the business day changes
 	Formats []string `yaml:"formats"` // strptime patterns, tried before the known forms
 }
@@ -263,13 +264,18 @@ func (p *Profile) check() error {
 		}
 		p.Dates.Zone = zone
 	}
+	if p.Dates.ZoneIn != "" {
+		if err := p.declared(p.Dates.ZoneIn, []string{"dates", "zone_in"}); err != nil {
+			return err
+		}
+	}
 	if !cutoverPattern.MatchString(p.Dates.Cutover) {
 		return p.bad("invalid_value", "write HH:MM", []string{"dates", "cutover"}, "cutover: %q is not a time of day", p.Dates.Cutover)
 	}
 	if len(p.Streams) == 0 {
 		return p.bad("missing_key", "map at least one canonical stream under `streams`", nil, "the profile maps no stream")
 	}
-	for _, check := range []func() error{p.checkColumns, p.checkRules, p.checkConstants, p.checkStreams, p.checkWhole} {
+	for _, check := range []func() error{p.checkColumns, p.checkDefine, p.checkRules, p.checkConstants, p.checkStreams, p.checkWhole} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -288,11 +294,6 @@ func (p *Profile) checkColumns() error {
 		}
 		if c.Bad != "" && c.Bad != "null" {
 			return p.bad("invalid_value", "write `bad: null`, or leave it out to refuse the row", []string{"columns", name, "bad"}, "bad: %q is not known", c.Bad)
-		}
-	}
-	for _, name := range sorted(p.Define) {
-		if _, taken := p.Columns[name]; taken || !identifier.MatchString(name) || accessors[name] || name == "auto" || name == "position" || name == "lookup" {
-			return p.bad("invalid_name", "use a name of lower-case letters, digits and _ that no column has", []string{"define", name}, "%q cannot be defined", name)
 		}
 	}
 	for _, name := range p.Fill.names() {

@@ -55,6 +55,7 @@ type binding struct {
 	fill     filling
 	nulls    []string
 	zone     *time.Location
+	zoneIn   int // cell that names the zone of a record's times, -1: none
 	dates    dates
 }
 
@@ -84,6 +85,10 @@ func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map
 	b := &binding{plan: p, decision: d, header: header, exact: exact, nulls: p.Profile.Nulls}
 	b.zone, _ = time.LoadLocation(p.Profile.Dates.Zone) // checked when the profile was parsed
 	b.dates = dates{order: d.order, formats: p.Profile.Dates.Formats}
+	b.zoneIn = -1
+	if i, ok := at[p.Profile.Dates.ZoneIn]; ok {
+		b.zoneIn = i
+	}
 	used := p.used()
 	for _, s := range p.slots {
 		if s.kind == hashSlot {
@@ -163,6 +168,7 @@ type worker struct {
 	cells    [][]byte
 	previous [][]byte // fill: the record above, copied
 	lost     bool     // fill: the first record of the group is refused
+	zones    map[string]*time.Location
 }
 
 func newWorker(b *binding) *worker {

@@ -110,6 +110,14 @@ func (w *worker) moment(s *boundSlot, cell []byte, cells [][]byte) *reason {
 	if s.utc && !m.zoned {
 		m.zoned, p.evidence.Offset = true, true
 	}
+	if w.zoneIn >= 0 && !m.zoned && w.zoneIn < len(cells) && !w.isNull(cells[w.zoneIn]) {
+		zone := w.zoneOf(cells[w.zoneIn])
+		if zone == nil {
+			return errZone
+		}
+		m.placed(zone)
+		p.evidence.Offset = true
+	}
 	if !m.zoned {
 		p.out = append(m.appendTime(p.out), '\t')
 		return nil
@@ -120,6 +128,19 @@ func (w *worker) moment(s *boundSlot, cell []byte, cells [][]byte) *reason {
 	p.out = append(l.appendTime(p.out), '\t')
 	p.out = utc.appendTime(p.out)
 	return nil
+}
+
+// zoneOf finds the zone that a cell names; a file has few.
+func (w *worker) zoneOf(cell []byte) *time.Location {
+	zone, known := w.zones[string(cell)]
+	if !known {
+		zone = zoneNamed(string(cell))
+		if w.zones == nil || len(w.zones) > 100 {
+			w.zones = map[string]*time.Location{}
+		}
+		w.zones[string(cell)] = zone
+	}
+	return zone
 }
 
 // timeOfDay reads HH:MM[:SS], HHMM, HHMMSS, or takes the time of a full date and time.
