@@ -48,12 +48,8 @@ func (f *feed) runAPI(ctx context.Context, result *Result) (err error) {
 		return err
 	}
 	failpoint.Hit("fetch.compare")
-	known, err := f.known(ctx)
-	if err != nil {
-		return err
-	}
 	_, err = f.drain(ctx, next, nil, result, func(ctx context.Context, emit func(source.Delivery) error) (json.RawMessage, error) {
-		return f.API.Reconcile.Reconcile(ctx, next, known, emit)
+		return f.API.Reconcile.Reconcile(ctx, next, f.known, emit)
 	})
 	return err
 }

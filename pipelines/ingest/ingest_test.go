@@ -38,7 +38,7 @@ func newShop(t testing.TB, yaml string) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := warehouse.Open(ctx, warehouse.Options{MemoryLimit: "1GiB", Threads: 1, TempDir: filepath.Join(dir, "spill")})
+	db, err := warehouse.Open(ctx, warehouse.Options{MemoryLimit: "1GiB", Threads: 2, TempDir: filepath.Join(dir, "spill")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,11 @@ func (p *pages) Pull(_ context.Context, cursor json.RawMessage, emit func(source
 	return json.RawMessage(fmt.Sprint(at)), nil
 }
 
-func (p *pages) Reconcile(_ context.Context, cursor json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (p *pages) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p.asked = append(p.asked, known)
 	for i, text := range p.again {
 		if err := emit(p.page(fmt.Sprintf("again-%d.page", i), text, len(p.texts))); err != nil {

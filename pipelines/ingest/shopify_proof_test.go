@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
 )
 
@@ -93,7 +92,7 @@ func (s *shopStorm) before(w http.ResponseWriter, _ *http.Request) bool {
 	if s.still {
 		return false
 	}
-	if s.r.IntN(3) == 0 {
+	if s.r.IntN(15) == 0 {
 		s.change()
 	}
 	s.sim.Ended = s.r.IntN(15) == 0
@@ -138,9 +137,9 @@ func (s *shopStorm) close() { s.server.Close() }
 // broken connections, crashes, late refunds, merges and deletes. When the shop holds still, what counts is the shop. The
 // first pull of a calm shop may end the window of an earlier, interrupted one.
 func TestProofShopifyStorm(t *testing.T) {
-	proof := storm{t: t, name: "S-shopify", still: 2, open: func(t *testing.T, r *rand.Rand) (stormy, map[string]any, ingest.Options) {
+	proof := storm{t: t, name: "S-shopify", still: 2, open: func(t *testing.T, r *rand.Rand) (stormy, map[string]any) {
 		s := newShopStorm(t, r)
-		return s, map[string]any{"page_size": 2 + r.IntN(6), "streams": []any{"orders", "refunds"}}, s.opt
+		return s, map[string]any{"page_size": 2 + r.IntN(6), "streams": []any{"orders", "refunds"}}
 	}}
 	proof.prove()
 }

@@ -45,10 +45,12 @@ func (b *batch) stage(ctx context.Context) error {
 			return err
 		}
 	}
+	fresh := int64(0) // an overlap is read again by every pull, and mostly adds nothing
 	for _, t := range b.files {
 		b.count(t)
+		fresh += t.Counts.Accepted
 	}
-	if accepted > 0 {
+	if accepted > 0 && fresh > 0 {
 		err := b.stageStreams(ctx, conn)
 		if errors.Is(err, errFewerRows) {
 			// SQL refused records: now look for them, then write the streams without them.

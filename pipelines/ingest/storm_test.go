@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source"
 )
@@ -27,6 +28,7 @@ type stormy interface {
 	// truth is what counts, a list of rows per stream, and the query that must give the same.
 	truth() map[string]counted
 	rows(stream, query string) []string
+	use(*warehouse.DB) ingest.Options
 	close()
 }
 
@@ -59,7 +61,8 @@ type storm struct {
 	t     *testing.T
 	name  string
 	still int // pulls until a calm shop is read up to its end
-	open  func(t *testing.T, r *rand.Rand) (stormy, map[string]any, ingest.Options)
+	open  func(t *testing.T, r *rand.Rand) (stormy, map[string]any)
+	db    *warehouse.DB
 
 	done, lost, twice int
 }
@@ -70,6 +73,11 @@ func (p *storm) prove() {
 	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_PROOF_SEEDS")); err == nil && os.Getenv("OMOFLOW_PROOF") == "long" {
 		pulls = n
 	}
+	var err error
+	if p.db, err = warehouse.Open(context.Background(), warehouse.Options{MemoryLimit: "1GiB", Threads: 1}); err != nil {
+		p.t.Fatal(err)
+	}
+	defer p.db.Close() //nolint:errcheck // in memory
 	first := uint64(0)
 	if seed, err := strconv.ParseUint(os.Getenv("OMOFLOW_SEED"), 10, 64); err == nil {
 		first, pulls = seed, 1
@@ -83,12 +91,15 @@ func (p *storm) prove() {
 
 func (p *storm) one(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 7))
-	s, values, opt := p.open(p.t, r)
+	s, values := p.open(p.t, r)
 	defer s.close()
-	values["reconcile_every"], values["lag"], values["attempts"] = "6h", "1s", 12
-	for range 6 + r.IntN(8) {
-		for range r.IntN(6) {
-			s.change()
+	opt := s.use(p.db)
+	values["reconcile_every"], values["lag"], values["attempts"] = "12h", "1s", 12
+	for range 8 + r.IntN(12) {
+		if r.IntN(5) < 2 { // more often a pull finds nothing new, as pulls do
+			for range 1 + r.IntN(6) {
+				s.change()
+			}
 		}
 		s.wait(time.Duration(r.IntN(240)) * time.Minute)
 		feeds := s.feeds(values)
@@ -102,7 +113,7 @@ func (p *storm) one(seed uint64) {
 	}
 	s.calm()
 	for range p.still {
-		s.wait(7 * time.Hour)
+		s.wait(13 * time.Hour)
 		if _, err := ingest.Run(context.Background(), opt, s.feeds(values)); err != nil {
 			p.t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -115,6 +126,12 @@ func (p *storm) one(seed uint64) {
 			p.t.Errorf("%s: lost %v, too much %v; replay with OMOFLOW_SEED=%d", stream, lost, more, seed)
 		}
 	}
+}
+
+// use makes the shop's lake be read and written by another engine, as the next process would.
+func (s *shop) use(db *warehouse.DB) ingest.Options {
+	s.opt.DB = db
+	return s.opt
 }
 
 // rows gives the answer of a query over a stream's rows that count.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce/simulator"
 )
 
@@ -136,7 +135,7 @@ func (s *wooStorm) before(w http.ResponseWriter, _ *http.Request) bool {
 	if s.still {
 		return false
 	}
-	if s.r.IntN(3) == 0 {
+	if s.r.IntN(15) == 0 {
 		s.change()
 	}
 	switch s.r.IntN(30) {
@@ -189,9 +188,9 @@ func (s *wooStorm) close() { s.server.Close() }
 // TestProofWooCommerceStorm pulls simulated shops through edits between pages, ties, throttles, broken
 // connections, crashes, trash, deletes and silent edits. When the shop holds still, what counts is the shop.
 func TestProofWooCommerceStorm(t *testing.T) {
-	proof := storm{t: t, name: "S-woo", still: 1, open: func(t *testing.T, r *rand.Rand) (stormy, map[string]any, ingest.Options) {
+	proof := storm{t: t, name: "S-woo", still: 1, open: func(t *testing.T, r *rand.Rand) (stormy, map[string]any) {
 		s := newWooStorm(t, r)
-		return s, map[string]any{"page_size": 2 + r.IntN(6), "streams": []any{"orders", "refunds"}, "probe_ids": 0}, s.opt
+		return s, map[string]any{"page_size": 2 + r.IntN(6), "streams": []any{"orders", "refunds"}, "probe_ids": 0}
 	}}
 	proof.prove()
 }

@@ -95,10 +95,13 @@ type Feed struct {
 
 // Reconciler finds records that vanished or changed without any cursor showing it.
 type Reconciler interface {
-	// Reconcile compares what the lake holds with what the API lists and emits what differs: records again, and
+	// Reconcile compares what the lake holds (asking for it is not cheap) with what the API lists and emits what differs: records again, and
 	// tombstones of those that are gone. It does nothing when it is not due by the cursor of the last pull.
-	Reconcile(ctx context.Context, cursor json.RawMessage, known []Known, emit func(Delivery) error) (next json.RawMessage, err error)
+	Reconcile(ctx context.Context, cursor json.RawMessage, held Held, emit func(Delivery) error) (next json.RawMessage, err error)
 }
+
+// Held gives the records of the stream that the lake holds.
+type Held func(ctx context.Context) ([]Known, error)
 
 // Known is a record of the stream that the lake holds.
 type Known struct {

@@ -135,7 +135,7 @@ const compareEvery = 24 * time.Hour
 
 // Reconcile compares the numbers and times of all orders with what the lake holds: drafts can be deleted, and nothing
 // else shows it.
-func (w *walk) Reconcile(ctx context.Context, saved json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (w *walk) Reconcile(ctx context.Context, saved json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
 	c, err := readCursor(saved)
 	if err != nil {
 		return nil, err
@@ -146,6 +146,10 @@ func (w *walk) Reconcile(ctx context.Context, saved json.RawMessage, known []sou
 	}
 	if checked, err := time.Parse(stamp, c.Checked); err == nil && now.Sub(checked) < compareEvery {
 		return saved, nil
+	}
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	listed := map[string]bool{}
 	for last := int64(0); ; {

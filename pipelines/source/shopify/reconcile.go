@@ -12,7 +12,7 @@ import (
 
 // Reconcile compares ids with the shop once in a while: what was deleted becomes a tombstone, what changed without a cursor
 // showing it (a customer merged into another) is read again.
-func (w *walker) Reconcile(ctx context.Context, text json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (w *walker) Reconcile(ctx context.Context, text json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
 	c, err := cursorOf(text)
 	if err != nil {
 		return nil, err
@@ -23,6 +23,10 @@ func (w *walker) Reconcile(ctx context.Context, text json.RawMessage, known []so
 	}
 	if !c.Reconciled.IsZero() && a.now.Before(c.Reconciled.Add(w.settings.Duration("reconcile_every"))) {
 		return text, nil
+	}
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	lake := map[string]source.Known{}
 	for _, k := range known {

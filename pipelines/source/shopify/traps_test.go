@@ -102,9 +102,11 @@ func TestTrap13SixtyDaysAreToldAndNeverTakenForDeletes(t *testing.T) {
 	if err != nil || !told || !strings.Contains(string(next), `"coverage":"2026-04-03"`) || fmt.Sprint(got) != "[2]" {
 		t.Errorf("told %t, cursor %s, %v, %v", told, next, got, err)
 	}
-	known := []source.Known{{ID: "1", Version: old.Updated.Format(time.RFC3339), Facts: map[string]string{"ordered_at": "2026-02-21 08:00:00"}}}
+	held := func(context.Context) ([]source.Known, error) {
+		return []source.Known{{ID: "1", Version: old.Updated.Format(time.RFC3339), Facts: map[string]string{"ordered_at": "2026-02-21 08:00:00"}}}, nil
+	}
 	got = nil
-	if _, err := feed.Reconcile.Reconcile(context.Background(), next, known, collect(t, &got)); err != nil || slices.Contains(got, "1") {
+	if _, err := feed.Reconcile.Reconcile(context.Background(), next, held, collect(t, &got)); err != nil || slices.Contains(got, "1") {
 		t.Errorf("an order that grew old was taken for deleted: %v, %v", got, err)
 	}
 }

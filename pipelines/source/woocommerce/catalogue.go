@@ -68,7 +68,7 @@ func (p *products) Pull(ctx context.Context, cursor json.RawMessage, emit func(s
 }
 
 // Reconcile finds products that were deleted, once a day: they become inactive.
-func (p *products) Reconcile(ctx context.Context, cursor json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (p *products) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
 	c, err := cursorOf[productCursor](cursor)
 	if err != nil {
 		return nil, err
@@ -76,6 +76,10 @@ func (p *products) Reconcile(ctx context.Context, cursor json.RawMessage, known 
 	now, due, err := p.due(ctx, c.Reconciled, "reconcile_every")
 	if err != nil || !due {
 		return cursor, err
+	}
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	seen := map[string]bool{}
 	note := func(a answer, _ int) error {
@@ -193,7 +197,7 @@ func (c *customers) Pull(_ context.Context, cursor json.RawMessage, _ func(sourc
 
 // Reconcile reads all customers of every role when the last reading is old enough, until two totals agree, and marks those
 // that are gone.
-func (c *customers) Reconcile(ctx context.Context, cursor json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (c *customers) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
 	at, err := cursorOf[customerCursor](cursor)
 	if err != nil {
 		return nil, err
@@ -201,6 +205,10 @@ func (c *customers) Reconcile(ctx context.Context, cursor json.RawMessage, known
 	now, due, err := c.due(ctx, at.Read, "customers_every")
 	if err != nil || !due {
 		return cursor, err
+	}
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	seen := map[string]bool{}
 	for pass := range 3 {

@@ -114,7 +114,7 @@ func readListed(row json.RawMessage) (one listed, err error) {
 
 // Reconcile compares ids, dates, totals and numbers of lines once a day: trashed and deleted orders, orders that changed
 // without a new date, and orders that no list shows.
-func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
 	c, err := cursorOf[orderCursor](cursor)
 	if err != nil {
 		return nil, err
@@ -122,6 +122,10 @@ func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, known []
 	now, due, err := o.due(ctx, c.Reconciled, "reconcile_every")
 	if err != nil || !due {
 		return cursor, err
+	}
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	lake := map[string]source.Known{}
 	for _, k := range known {

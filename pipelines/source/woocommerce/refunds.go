@@ -112,7 +112,7 @@ func (r *refunds) ask(ctx context.Context, hints []source.Hint, emit func(source
 }
 
 // Reconcile compares refund ids once a day: a deleted refund leaves no other trace.
-func (r *refunds) Reconcile(ctx context.Context, cursor json.RawMessage, known []source.Known, emit func(source.Delivery) error) (json.RawMessage, error) {
+func (r *refunds) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
 	c, err := cursorOf[refundCursor](cursor)
 	if err != nil {
 		return nil, err
@@ -120,6 +120,10 @@ func (r *refunds) Reconcile(ctx context.Context, cursor json.RawMessage, known [
 	now, due, err := r.due(ctx, c.Reconciled, "reconcile_every")
 	if err != nil || !due {
 		return cursor, err
+	}
+	known, err := held(ctx)
+	if err != nil {
+		return nil, err
 	}
 	lake, seen := map[string]source.Known{}, map[string]bool{}
 	for _, k := range known {
