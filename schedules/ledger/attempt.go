@@ -12,29 +12,27 @@ import (
 	"github.com/omoflow/omoflow/schedules"
 )
 
-// start runs a claimed tick beside the loop.
-func (r *Runner) start(ctx context.Context, j *schedules.Job, t Tick) {
-	running, cancel := context.WithCancelCause(ctx)
+// start runs a claimed tick beside the caller; over is closed when the attempt is.
+func (r *Runner) start(j *schedules.Job, t Tick) (over <-chan struct{}) {
+	running, cancel := context.WithCancelCause(r.work)
 	a := &attempt{tick: t.At, number: t.Attempt, cancel: cancel, started: r.Ledger.now()}
 	r.mu.Lock()
 	r.running[j.Name] = a
+	left := func() {}
+	if r.closed { // it was claimed while the loop ended: it is handed back at once, and only the caller waits for that
+		cancel(nil)
+	} else {
+		r.wait.Add(1)
+		left = r.wait.Done
+	}
 	r.mu.Unlock()
 	r.report(Event{Job: j.Name, Tick: t.At, What: "started", Attempt: t.Attempt, Provisional: t.Provisional})
-	r.wait.Go(func() {
+	done := make(chan struct{})
+	go func() {
+		defer left()
+		defer close(done)
 		defer cancel(nil)
-		beating, stopBeating := context.WithCancel(running)
-		var beats sync.WaitGroup
-		beats.Go(func() { r.beat(beating, j, a) })
-		limited, stop := context.WithTimeout(running, j.Limit())
-		err := r.attempt(limited, Run{Job: j, Tick: t.At, From: j.Last(t.At.Add(-time.Second)), Attempt: t.Attempt, Provisional: t.Provisional})
-		if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && running.Err() == nil {
-			err = fault.Wrap(err, fault.Exhausted, "timeout", j.Name, "raise the job's timeout", fmt.Sprintf("the attempt took longer than %s", j.Limit()))
-		}
-		stop()
-		stopBeating()
-		beats.Wait()
-		event := r.finish(running, j, t, err)
-		event.Took = r.Ledger.now().Sub(a.started)
+		event := r.execute(running, j, t, a)
 		r.report(event)
 		r.mu.Lock()
 		delete(r.running, j.Name)
@@ -44,7 +42,26 @@ func (r *Runner) start(ctx context.Context, j *schedules.Job, t Tick) {
 		case r.ended <- struct{}{}:
 		default: // the loop knows already that something ended
 		}
-	})
+	}()
+	return done
+}
+
+// execute runs an attempt with its time limit and its signs of life, and writes down how it ended.
+func (r *Runner) execute(running context.Context, j *schedules.Job, t Tick, a *attempt) Event {
+	beating, stopBeating := context.WithCancel(running)
+	var beats sync.WaitGroup
+	beats.Go(func() { r.beat(beating, j, a) })
+	limited, stop := context.WithTimeout(running, j.Limit())
+	err := r.attempt(limited, Run{Job: j, Tick: t.At, From: j.Last(t.At.Add(-time.Second)), Attempt: t.Attempt, Provisional: t.Provisional})
+	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && running.Err() == nil {
+		err = fault.Wrap(err, fault.Exhausted, "timeout", j.Name, "raise the job's timeout", fmt.Sprintf("the attempt took longer than %s", j.Limit()))
+	}
+	stop()
+	stopBeating()
+	beats.Wait()
+	event := r.finish(running, j, t, err)
+	event.Took = r.Ledger.now().Sub(a.started)
+	return event
 }
 
 // attempt calls Do and makes an error of a panic: one bad job must not end the scheduler.
@@ -57,29 +74,53 @@ func (r *Runner) attempt(ctx context.Context, run Run) (err error) {
 	return r.Do(ctx, run)
 }
 
+// looksPerLease is how often in a lease a worker looks whether it still has its claim: every two seconds by default, so that a job
+// that was cancelled or replaced elsewhere ends soon. Every seventh look is a sign of life.
+const looksPerLease, looksPerBeat = 21, 7
+
 // beat keeps the claim alive, and stops the attempt when it is gone.
 func (r *Runner) beat(ctx context.Context, j *schedules.Job, a *attempt) {
-	ticker := time.NewTicker(r.Lease / 3)
+	ticker := time.NewTicker(r.Lease / looksPerLease)
 	defer ticker.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
-			i := s.own(a.tick, a.number, r.Ledger.worker)
-			if i < 0 {
-				return change{}, errLost
-			}
-			s.Open[i].Until = r.Ledger.now().UTC().Add(r.Lease)
-			return change{"beat", Record{Tick: a.tick, State: s}}, nil
-		})
+		var err error
+		if n%looksPerBeat > 0 {
+			err = r.watch(ctx, j, a)
+		} else {
+			err = r.prolong(ctx, j, a)
+		}
 		if errors.Is(err, errLost) {
 			a.cancel(errLost)
 			return
-		} // any other error: the store may answer the next beat
+		} // any other error: the store may answer the next time
 	}
+}
+
+// watch gives errLost when the claim is gone.
+func (r *Runner) watch(ctx context.Context, j *schedules.Job, a *attempt) error {
+	s, _, err := r.Ledger.State(ctx, j.Name)
+	if err == nil && s.own(a.tick, a.number, r.Ledger.worker) < 0 {
+		return errLost
+	}
+	return err
+}
+
+// prolong makes the claim last for another lease.
+func (r *Runner) prolong(ctx context.Context, j *schedules.Job, a *attempt) error {
+	_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
+		i := s.own(a.tick, a.number, r.Ledger.worker)
+		if i < 0 {
+			return change{}, errLost
+		}
+		s.Open[i].Until = r.Ledger.now().UTC().Add(r.Lease)
+		return change{"beat", Record{Tick: a.tick, State: s}}, nil
+	})
+	return err
 }
 
 // finishWithin bounds how long a stopping process tries to hand its work back.

@@ -20,7 +20,6 @@ import (
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/journal"
 	"github.com/omoflow/omoflow/internal/objstore"
-	"github.com/omoflow/omoflow/schedules"
 )
 
 // Prefix begins the names of the logs; the job's name follows.
@@ -146,6 +145,7 @@ func (l *Ledger) update(ctx context.Context, job string, decide func(s State, se
 		if err != nil {
 			return state, err
 		}
+		state.Open = slices.Clone(state.Open) // what is remembered changes only by what is written
 		c, err := decide(state, seq > 0)
 		if err != nil || c.kind == "" {
 			return state, err
@@ -169,124 +169,6 @@ func (l *Ledger) update(ctx context.Context, job string, decide func(s State, se
 		}
 	}
 	return State{}, fault.New(fault.Conflict, "ledger_busy", job, "run the command again", "other processes changed the job's ledger %d times in a row", mostTries)
-}
-
-// pauses are what the decision log says of schedules, as far as it was read.
-type pauses struct {
-	read  int64
-	begun bool // all that was there at the start is read: new entries are asked for one by one
-	spans map[string][]span
-}
-
-// KindSchedule is the kind of the entries of the decision log that pause and resume jobs.
-const KindSchedule = "schedule"
-
-// Decision is the body of such an entry.
-type Decision struct {
-	Job    string    `json:"job"`
-	Action string    `json:"action"` // pause or resume
-	At     time.Time `json:"at"`
-	By     string    `json:"by"`
-	Reason string    `json:"reason,omitempty"`
-}
-
-// paused gives the pauses of a job. The decision log is read on from where it was read before.
-func (l *Ledger) paused(ctx context.Context, job string) ([]span, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	p := &l.pauses
-	log := journal.Open(l.bucket, "decision", journal.Options{})
-	if !p.begun {
-		if err := log.Read(ctx, p.read+1, p.add); err != nil {
-			return nil, err
-		}
-		p.begun = true
-		return slices.Clone(p.spans[job]), nil
-	}
-	for {
-		entry, err := log.Get(ctx, p.read+1)
-		if errors.Is(err, objstore.ErrNotFound) {
-			return slices.Clone(p.spans[job]), nil
-		}
-		if err == nil {
-			err = p.add(entry)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// add takes one entry of the decision log.
-func (p *pauses) add(e journal.Entry) error {
-	if e.Kind != KindSchedule {
-		p.read = e.Seq
-		return nil
-	}
-	var d Decision
-	if err := json.Unmarshal(e.Body, &d); err != nil {
-		return fault.Wrap(err, fault.Damaged, "decision_damaged", journal.EntryKey(e.Log, e.Seq), "restore this object from a backup", "the entry holds no decision")
-	}
-	p.read = e.Seq
-	spans := p.spans[d.Job]
-	open := len(spans) > 0 && spans[len(spans)-1].to.IsZero()
-	switch {
-	case d.Action == "pause" && !open:
-		p.spans[d.Job] = append(spans, span{from: d.At})
-	case d.Action == "resume" && open:
-		spans[len(spans)-1].to = d.At
-	}
-	return nil
-}
-
-// PausedSince tells whether a job is paused now, and since when.
-func (l *Ledger) PausedSince(ctx context.Context, job string) (since time.Time, paused bool, err error) {
-	spans, err := l.paused(ctx, job)
-	if n := len(spans); n > 0 && spans[n-1].to.IsZero() {
-		return spans[n-1].from, true, err
-	}
-	return since, false, err
-}
-
-// Decide pauses or resumes a job from now on, as an entry of the decision log. changed is false when the job is so already.
-func (l *Ledger) Decide(ctx context.Context, d Decision) (changed bool, err error) {
-	log := journal.Open(l.bucket, "decision", journal.Options{Writer: l.worker, Now: l.now})
-	for range mostTries {
-		_, paused, err := l.PausedSince(ctx, d.Job)
-		if err != nil || paused == (d.Action == "pause") {
-			return false, err
-		}
-		l.mu.Lock()
-		next := l.pauses.read + 1
-		l.mu.Unlock()
-		d.At = l.now().UTC()
-		_, err = log.Append(ctx, next, KindSchedule, d)
-		if err == nil || fault.KindOf(err) != fault.Conflict {
-			return err == nil, err
-		}
-	}
-	return false, fault.New(fault.Conflict, "decision_busy", d.Job, "run the command again", "others wrote decisions %d times in a row", mostTries)
-}
-
-// Again opens a tick once more that has its outcome already, for a person who mended what it failed at. Its window is the tick's own.
-func (l *Ledger) Again(ctx context.Context, j *schedules.Job, tick time.Time) error {
-	if !j.Next(tick.Add(-time.Second)).Equal(tick) {
-		return fault.New(fault.Usage, "no_tick", j.Name, "see `omoflow schedule next "+j.Name+"` for its ticks", "%s is no tick of the job", tick.Format(time.RFC3339))
-	}
-	_, err := l.update(ctx, j.Name, func(s State, seen bool) (change, error) {
-		if !seen || tick.After(s.Upto) {
-			return change{}, fault.New(fault.Usage, "no_tick", j.Name, "it runs by itself when it is due", "%s is still to come", tick.Format(time.RFC3339))
-		}
-		at := 0
-		for ; at < len(s.Open) && s.Open[at].At.Before(tick); at++ {
-		}
-		if at < len(s.Open) && s.Open[at].At.Equal(tick) {
-			return change{}, nil
-		}
-		s.Open = append(s.Open[:at:at], append([]Tick{{At: tick.UTC()}}, s.Open[at:]...)...)
-		return change{"again", Record{Tick: tick, State: s}}, nil
-	})
-	return err
 }
 
 // message shortens an error for the ledger: its first line, bounded.

@@ -44,10 +44,15 @@ type Runner struct {
 	Poll     time.Duration // longest time without looking, default 20s, so that a clock that was set is noticed
 	Lease    time.Duration // a worker silent for this long is taken over, default 45s
 
+	// Offer hands a tick that may be run, and the number of the attempt, to a queue whose workers call Take; nil runs it here. The same
+	// one is offered again while nobody claims it. When it fails the tick is run here.
+	Offer func(ctx context.Context, job string, tick time.Time, attempt int) error
+
 	StopWithin time.Duration // how long Serve lets attempts go on after its ctx ended; default not at all
 
 	mu      sync.Mutex
 	work    context.Context // of the attempts: outlives that of the loop by StopWithin
+	closed  bool            // nothing more is begun
 	running map[string]*attempt
 	over    []string             // jobs whose attempt ended and that were not looked at since
 	wakes   map[string]time.Time // of the loop only
@@ -65,7 +70,10 @@ type attempt struct {
 // errLost is why an attempt is stopped whose claim another process or a later tick has.
 var errLost = errors.New("the tick was taken over")
 
-func (r *Runner) setUp() {
+func (r *Runner) setUp(work context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.work = work
 	if r.running == nil {
 		r.running, r.wakes, r.ended = map[string]*attempt{}, map[string]time.Time{}, make(chan struct{}, 1)
 	}
@@ -89,8 +97,7 @@ func (r *Runner) report(e Event) {
 // Due runs everything that is due, and what comes due meanwhile, and returns when nothing is. What waits for a later attempt or for
 // another job is left to the next call.
 func (r *Runner) Due(ctx context.Context) error {
-	r.setUp()
-	r.work = ctx
+	r.setUp(ctx)
 	defer r.wait.Wait()
 	for {
 		started, _, err := r.pass(ctx)
@@ -111,9 +118,8 @@ func (r *Runner) Due(ctx context.Context) error {
 // Serve runs what is due until ctx ends, lets what runs finish within StopWithin, then stops it and hands it back. A store that does
 // not answer is tried again.
 func (r *Runner) Serve(ctx context.Context) error {
-	r.setUp()
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	r.work = work
+	r.setUp(work)
 	defer r.finishUp(stop)
 	for ctx.Err() == nil {
 		_, wake, err := r.pass(ctx)
@@ -135,6 +141,9 @@ func (r *Runner) Serve(ctx context.Context) error {
 
 // finishUp waits for what runs, and stops it when that takes too long.
 func (r *Runner) finishUp(stop context.CancelFunc) {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
 	late := time.AfterFunc(r.StopWithin, stop)
 	r.wait.Wait()
 	late.Stop()
@@ -199,7 +208,7 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 	mine, free := r.running[j.Name], len(r.running) < r.Parallel
 	r.mu.Unlock()
 	delete(r.wakes, j.Name)
-	if mine == nil && !free {
+	if mine == nil && !free && r.Offer == nil {
 		return false, nil // another process may take it; this one does when a place is free
 	}
 	pauses, err := r.Ledger.paused(ctx, j.Name)
@@ -207,10 +216,11 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 		return false, err
 	}
 	var claimed *Tick
+	var offered Tick
 	var ended []Ended
 	state, err := r.Ledger.update(ctx, j.Name, func(s State, seen bool) (change, error) {
 		now := r.Ledger.now().UTC()
-		claimed, ended = nil, nil
+		claimed, offered, ended = nil, Tick{}, nil
 		if !seen {
 			return change{"begin", Record{State: State{Since: now, Upto: now}}}, nil
 		}
@@ -220,21 +230,21 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 			return change{}, err
 		}
 		kind, record := "", Record{Ended: ended}
-		if len(ended) > 0 || !s.Upto.Equal(before.Upto) || len(s.Open) != len(before.Open) {
+		if len(ended) > 0 || !s.Upto.Equal(before.Upto) || !slices.Equal(s.Open, before.Open) {
 			kind = "plan"
 		}
-		if i, ok := s.head(now); ok && mine == nil && !held(pauses, now) {
-			t := &s.Open[i]
-			ready, err := r.ready(ctx, j, t, now)
-			if err != nil {
-				return change{}, err
-			}
-			if ready {
-				t.Worker, t.Until, t.Attempt, t.NotBefore = r.Ledger.worker, now.Add(r.Lease), t.Attempt+1, time.Time{}
-				kind, record.Tick = "claim", t.At
-				copied := *t
-				claimed = &copied
-			}
+		t, err := r.open(ctx, j, &s, pauses, now)
+		if err != nil {
+			return change{}, err
+		}
+		switch {
+		case t == nil || mine != nil:
+		case r.Offer != nil:
+			offered = *t
+			offered.Attempt++
+		default:
+			kind, record.Tick = "claim", t.At
+			claimed = r.claim(t, now)
 		}
 		record.State = s
 		return change{kind, record}, nil
@@ -245,9 +255,32 @@ func (r *Runner) look(ctx context.Context, j *schedules.Job) (started bool, err 
 	r.settle(j, state, mine, ended)
 	if claimed != nil {
 		failpoint.Hit("schedule.claimed")
-		r.start(r.work, j, *claimed)
+		r.start(j, *claimed)
+	}
+	if !offered.At.IsZero() {
+		return r.offer(ctx, j, offered, free)
 	}
 	return claimed != nil, nil
+}
+
+// open gives the tick that may be run now, nil when there is none.
+func (r *Runner) open(ctx context.Context, j *schedules.Job, s *State, pauses []span, now time.Time) (*Tick, error) {
+	i, ok := s.head(now)
+	if !ok || held(pauses, now) {
+		return nil, nil
+	}
+	ready, err := r.ready(ctx, j, &s.Open[i], now)
+	if err != nil || !ready {
+		return nil, err
+	}
+	return &s.Open[i], nil
+}
+
+// claim makes the tick this worker's, and gives a copy.
+func (r *Runner) claim(t *Tick, now time.Time) *Tick {
+	t.Worker, t.Until, t.Attempt, t.NotBefore = r.Ledger.worker, now.Add(r.Lease), t.Attempt+1, time.Time{}
+	copied := *t
+	return &copied
 }
 
 // settle tells what was accounted for, stops the attempt that lost its tick and notes when to look again.

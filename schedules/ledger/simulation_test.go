@@ -102,6 +102,7 @@ type process struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	offset atomic.Int64 // how wrong its clock is
+	runner *Runner
 }
 
 type simulation struct {
@@ -119,6 +120,7 @@ type simulation struct {
 	processes                            []*process
 	kills, stops, jumps, outages, paused int
 	next                                 int
+	workers                              []*process // all that ever were; of mu
 }
 
 func (s *simulation) fail(format string, args ...any) {
@@ -173,6 +175,13 @@ func (s *simulation) start() *process {
 	runner := &Runner{
 		Ledger: Open(p.store, fmt.Sprintf("worker-%d", s.next), now), Jobs: s.jobs, Do: s.do(p), Parallel: 1 + s.next%4, Poll: 10 * time.Minute, Lease: 3 * time.Hour,
 	}
+	if s.next%2 == 0 {
+		runner.Offer = s.queue
+	}
+	p.runner = runner
+	s.mu.Lock()
+	s.workers = append(s.workers, p)
+	s.mu.Unlock()
 	go func() {
 		defer close(p.ended)
 		if err := runner.Serve(ctx); err != nil {
@@ -180,6 +189,24 @@ func (s *simulation) start() *process {
 		}
 	}()
 	return p
+}
+
+// queue is as bad as one may be: it refuses tasks, loses them, and gives them late, twice, or to workers that are gone.
+func (s *simulation) queue(_ context.Context, job string, tick time.Time, attempt int) error {
+	fate := draw(s.seed, "queue", job, tick, attempt, time.Now().Unix())
+	if fate%9 == 0 {
+		return fault.New(fault.Unavailable, "simulated", job, "", "the queue does not answer")
+	}
+	s.mu.Lock()
+	last := s.workers[max(0, len(s.workers)-3):]
+	s.mu.Unlock()
+	for i := range fate >> 8 % 3 {
+		go func() {
+			time.Sleep(time.Duration(fate>>(16+i)%40) * time.Minute)
+			_ = last[int(fate>>(24+i))%len(last)].runner.Take(context.Background(), job, tick, attempt) // a dead one fails
+		}()
+	}
+	return nil
 }
 
 // disturb does something to the processes.

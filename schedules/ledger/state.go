@@ -16,6 +16,8 @@ const (
 	Replaced = "replaced" // a later tick took its place, and the job's overlap says replace
 	Missed   = "missed"   // nobody was there in time, and the job's catch_up or cap does not ask for it
 	Paused   = "paused"   // its time was in a pause
+
+	Cancelled = "cancelled" // a person ended it
 )
 
 // Ended accounts for a run of consecutive ticks with the same outcome.
