@@ -32,6 +32,10 @@ type Config struct {
 	Models    string                  `yaml:"models"`
 	Alerts    alert.Config            `yaml:"alerts"`
 
+	Queue         string        `yaml:"queue"`          // postgres://user@host/database; without it a file beside the lake
+	QueuePassword string        `yaml:"queue_password"` // a reference such as env:NAME
+	History       HistoryConfig `yaml:"history"`
+
 	dir  string // folder of the file; relative paths start here
 	path string // the file itself, for messages
 }
@@ -154,6 +158,9 @@ func (c *Config) validate() error {
 	}
 	if c.Engine.Threads < 0 {
 		return bad("engine.threads", "leave it out for every core", "%d is negative", c.Engine.Threads)
+	}
+	if err := c.validateService(bad); err != nil {
+		return err
 	}
 	for id, location := range c.Locations {
 		if location.Zone != "" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ for in the lake; a late or repeated run reports the period of its own time, neve
 		Args:    arguments(cobra.NoArgs),
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(a.scheduleListCommand(), a.scheduleNextCommand(), a.scheduleRunCommand(), a.scheduleDecideCommand("pause"), a.scheduleDecideCommand("resume"))
+	command.AddCommand(a.scheduleListCommand(), a.scheduleNextCommand(), a.scheduleRunCommand(), a.scheduleDecideCommand("pause"), a.scheduleDecideCommand("resume"), a.scheduleCancelCommand())
 	return command
 }
 
@@ -345,11 +344,7 @@ func (a *app) scheduleDecideCommand(action string) *cobra.Command {
 			if _, err := pick(jobs, args[0]); err != nil {
 				return err
 			}
-			by := "unknown"
-			if u, err := user.Current(); err == nil {
-				by = u.Username
-			}
-			d := ledger.Decision{Job: args[0], Action: action, By: by, Reason: reason}
+			d := ledger.Decision{Job: args[0], Action: action, By: userName(), Reason: reason}
 			changed, err := l.Decide(command.Context(), d)
 			if err != nil {
 				return err

@@ -25,6 +25,7 @@ type serveFlags struct {
 	pull     time.Duration
 	maxBody  int64
 	stop     time.Duration
+	parallel int
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -57,12 +58,14 @@ before it.`,
 	command.Flags().DurationVar(&f.pull, "pull", 15*time.Minute, "how often the API sources are pulled with --webhooks; else the job does it")
 	command.Flags().Int64Var(&f.maxBody, "max-body", 4<<20, "bytes of one request at most")
 	command.Flags().DurationVar(&f.stop, "stop-within", 30*time.Second, "how long running jobs may go on after SIGTERM")
+	command.Flags().IntVar(&f.parallel, "parallel", 2, "jobs at a time in this process")
 	return command
 }
 
 func (f serveFlags) check() error {
-	if f.pull != 0 && f.pull < time.Second || f.webhooks && f.pull == 0 || f.maxBody < 1 || f.stop < 0 {
-		return fault.New(fault.Usage, "bad_flag", "--pull, --max-body, --stop-within", "use at least 1s, 1 byte and 0s", "%s, %d and %s are not possible", f.pull, f.maxBody, f.stop)
+	if f.pull != 0 && f.pull < time.Second || f.webhooks && f.pull == 0 || f.maxBody < 1 || f.stop < 0 || f.parallel < 1 {
+		return fault.New(fault.Usage, "bad_flag", "--pull, --max-body, --stop-within, --parallel", "use at least 1s, 1 byte, 0s and 1", "%s, %d, %s and %d are not possible",
+			f.pull, f.maxBody, f.stop, f.parallel)
 	}
 	return nil
 }
@@ -177,6 +180,7 @@ type generation struct {
 	jobs    *jobService  // nil when only webhooks are taken
 	handler http.Handler
 
+	started   bool
 	stopHooks func()
 	stopJobs  context.CancelFunc
 	workers   sync.WaitGroup
@@ -211,7 +215,9 @@ func (s *server) open(ctx context.Context) (_ *generation, err error) {
 		}
 	}
 	if !s.flags.webhooks {
-		g.jobs = s.app.newJobs(g.project, jobs, s.flags.stop)
+		if g.jobs, err = s.app.newJobs(ctx, g.project, jobs, s.flags); err != nil {
+			return nil, err
+		}
 	}
 	g.handler = g.routes()
 	return g, nil
@@ -219,6 +225,7 @@ func (s *server) open(ctx context.Context) (_ *generation, err error) {
 
 // start begins the work.
 func (g *generation) start(ctx context.Context) {
+	g.started = true
 	g.stopHooks, g.stopJobs = func() {}, func() {}
 	if g.hooks != nil {
 		working, cancel := context.WithCancel(ctx)
@@ -251,6 +258,9 @@ func (g *generation) retire() {
 func (g *generation) close() {
 	if g.hooks != nil {
 		g.hooks.close()
+	}
+	if g.jobs != nil && !g.started {
+		g.jobs.close()
 	}
 	if g.project != nil {
 		g.project.close()
