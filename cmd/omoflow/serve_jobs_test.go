@@ -64,7 +64,7 @@ func serveProject(t *testing.T, dir string, f serveFlags) (said *transcript, sto
 	}()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	f.listen, f.maxBody = "127.0.0.1:0", 1<<20
+	f.listen, f.maxBody, f.parallel = "127.0.0.1:0", 1<<20, 2
 	go func() { ended <- (&app{project: dir, stdout: os.Stdout, stderr: write}).serve(ctx, f) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
