@@ -80,6 +80,9 @@ func newBuild(ctx context.Context, opt Options) (*build, error) {
 	if err := b.notBehind(); err != nil {
 		return nil, err
 	}
+	if b.Only != nil {
+		b.batches = slices.DeleteFunc(b.batches, func(e lake.BatchEntry) bool { return !b.Only(e.Log) && e.Seq > b.parent.Streams[e.Log] })
+	}
 	if b.streams, err = streams(b.batches); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,10 @@ type Options struct {
 	Code    string              // version of this program, recorded in the release
 	Workers int                 // partitions of one model built at a time; 0 means 2
 
+	// Only, when set, tells which stream logs may bring news: of all others the build takes what the release before has taken.
+	// A release says how far it has read each log, so one of some logs is as whole as one of all.
+	Only func(log string) bool
+
 	// Progress is told about every table that was built; nil is fine.
 	Progress func(Progress)
 

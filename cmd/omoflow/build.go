@@ -63,6 +63,11 @@ type released struct {
 
 // build makes a candidate from everything ingested and publishes it when its checks pass.
 func (p *project) build(ctx context.Context, a *app) (released, error) {
+	return p.buildOnly(ctx, a, nil)
+}
+
+// buildOnly does so with the news of some logs; nil is all.
+func (p *project) buildOnly(ctx context.Context, a *app, only func(log string) bool) (released, error) {
 	leave, err := a.buildAlone(ctx)
 	if err != nil {
 		return released{}, err
@@ -78,6 +83,7 @@ func (p *project) build(ctx context.Context, a *app) (released, error) {
 	if err != nil {
 		return released{}, err
 	}
+	options.Only = only
 	var done released
 	report := options.Progress
 	options.Progress = func(step transforms.Progress) {

@@ -38,8 +38,8 @@ nothing new, lets running jobs finish for --stop-within, and hands back what is 
 start, goes on with it. SIGHUP reads omoflow.yaml and schedules.yaml again; when they are wrong, what was in force stays.
 
 POST /hooks/<source> takes the webhooks of every API source with a webhook_secret. A request is answered with 200 when it is
-committed to the lake; then a release is built with everything that came meanwhile. Webhooks make figures young, the
-scheduled pulls and their daily comparison make them right. With --webhooks nothing else is done, and the API sources are
+committed to the lake; then a release is built with everything that came meanwhile, stock levels first. Webhooks make
+figures young, the scheduled pulls and their daily comparison make them right. With --webhooks nothing else is done, and the API sources are
 pulled every --pull.
 
 GET /healthz says whether it works, GET /readyz whether the lake answers. It speaks plain HTTP: put a web server with TLS

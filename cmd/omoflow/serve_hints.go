@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -49,8 +50,8 @@ func (s *hookService) answers(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			if len(result.Batches) > 0 {
-				s.touch()
+			if cut := strings.LastIndexByte(box, '.'); len(result.Batches) > 0 {
+				s.news(box[:cut], box[cut+1:])
 			}
 			if err != nil {
 				s.failed("hints of "+box, &s.badHints, err)

@@ -25,7 +25,9 @@ type hookService struct {
 	db      *warehouse.DB
 	boxes   map[string]*ingest.Inbox // by source and stream
 	server  *webhook.Server
-	dirty   chan struct{} // something was committed
+	dirty   chan struct{}   // something was committed
+	urgent  chan struct{}   // stock was committed
+	stock   map[string]bool // logs, by name, that bring stock and nothing else
 	hinted  hinted
 	release atomic.Int64
 
@@ -33,7 +35,7 @@ type hookService struct {
 }
 
 func (a *app) newHooks(ctx context.Context, p *project, f serveFlags) (_ *hookService, err error) {
-	s := &hookService{app: a, project: p, flags: f, boxes: map[string]*ingest.Inbox{}, dirty: make(chan struct{}, 1), hinted: hinted{more: make(chan struct{}, 1), boxes: map[string]bool{}}}
+	s := &hookService{app: a, project: p, flags: f, boxes: map[string]*ingest.Inbox{}, dirty: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stock: map[string]bool{}, hinted: hinted{more: make(chan struct{}, 1), boxes: map[string]bool{}}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -112,6 +114,7 @@ func (s *hookService) openShop(ctx context.Context, name string) (*webhook.Shop,
 			return nil, err
 		}
 		s.boxes[name+"."+feed.Name] = box
+		s.sortOut(name, feed.Name)
 		if feed.API.Ask != nil {
 			s.hinted.add(name + "." + feed.Name) // an earlier process may have left some
 		}
@@ -133,7 +136,7 @@ func (s *hookService) close() {
 func (s *hookService) commit(ctx context.Context, name, stream string, deliveries []source.Delivery) error {
 	result, err := s.boxes[name+"."+stream].Take(ctx, deliveries)
 	if len(result.Batches) > 0 {
-		s.touch()
+		s.news(name, stream)
 	}
 	if slices.ContainsFunc(deliveries, func(d source.Delivery) bool { return d.Hint != nil }) {
 		s.hinted.add(name + "." + stream)
@@ -166,28 +169,6 @@ func (s *hookService) failing() (names []string) {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// releases builds a release whenever something was committed, one at a time.
-func (s *hookService) releases(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.dirty:
-		}
-		done, err := s.project.build(ctx, s.app)
-		if ctx.Err() != nil {
-			return
-		}
-		if s.failed("release", &s.badReleases, err) {
-			continue // the next commit tries again
-		}
-		s.release.Store(done.Release)
-		if done.Changed {
-			s.app.note("release %d in %.1f s: %d partitions built, %d reused", done.Release, done.Seconds, done.Built, done.Reused)
-		}
-	}
 }
 
 // pulls reads the API sources at the start and regularly.

@@ -216,12 +216,36 @@ func TestServeReleasesWhatWebhooksBring(t *testing.T) {
 		t.Fatalf("health: %v %v", answer, err)
 	}
 	_ = answer.Body.Close() // only its status was wanted
+	s.stockGoesFirst(o, at)
 	if err := s.stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
 	s.start()
 	if got := s.query(s.await("stock", time.Minute), position); got != "WEB|12.000" {
 		t.Errorf("position after a repetition and a restart %q", got)
+	}
+}
+
+// stockGoesFirst sends an order and then a level: the level is released while the order still waits.
+func (s *served) stockGoesFirst(o *simulator.Order, at time.Time) {
+	s.t.Helper()
+	o.Modified = at.Add(time.Minute)
+	if code, _ := s.post("order.updated", "d", o.JSON(time.UTC)); code != 200 {
+		s.t.Fatalf("answer %d", code)
+	}
+	if code, _ := s.post("product.updated", "e", stockEvent(8, 5, at)); code != 200 {
+		s.t.Fatalf("answer %d", code)
+	}
+	last := s.await("orders", time.Minute)
+	all, err := release.List(context.Background(), s.service.project.lake)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	name := func(stream string) string { return s.service.project.lake.StreamLog("shop", stream).Name() }
+	if !slices.ContainsFunc(all, func(r release.Release) bool {
+		return r.Streams[name("stock")] == last.Streams[name("stock")] && r.Streams[name("orders")] < last.Streams[name("orders")]
+	}) {
+		s.t.Error("the level waited for the order")
 	}
 }
 
@@ -237,10 +261,15 @@ func TestBenchServe(t *testing.T) {
 	at := time.Now().Add(-time.Hour).UTC()
 	r := rand.New(rand.NewPCG(5, 5))
 	var answers []time.Duration
-	// events sends events one after another, each when the one before is released, and prints what that took.
+	// events sends events one after another, each when the one before is released, and prints what that took. What before sends
+	// is not waited for.
+	var before func(i int)
 	events := func(what, topic, log string, count int, body func(i int) []byte) {
 		var releases, processor []time.Duration
 		for i := range count {
+			if before != nil {
+				before(i)
+			}
 			was, began := spent(), time.Now()
 			code, took := s.post(topic, fmt.Sprint(what, i), body(i))
 			if code != 200 {
@@ -264,7 +293,13 @@ func TestBenchServe(t *testing.T) {
 		t.Errorf("position %q after %d events", got, count)
 	}
 	events("the first order event", "order.created", "orders", 1, order)
-	events("an order event", "order.created", "orders", count, func(i int) []byte { return order(i + 1) })
+	events("an order event", "order.created", "orders", max(1, count/10), func(i int) []byte { return order(i + 1) })
+	before = func(i int) {
+		if code, _ := s.post("order.created", fmt.Sprint("beside", i), order(5000+i)); code != 200 {
+			t.Fatalf("answer %d", code)
+		}
+	}
+	events("a stock event right after an order", "product.updated", "stock", max(1, count/10), func(i int) []byte { return stock(i + 2 + count) })
 	fmt.Printf("bench serve: %d lines of history: answer %s\n", n, spread(answers))
 }
 
