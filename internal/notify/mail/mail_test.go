@@ -152,6 +152,7 @@ func TestWhatAFailureMeansForTheMail(t *testing.T) {
 		t.Run(c.step+" "+c.answer, func(t *testing.T) {
 			s := start(t, func(s *server) { s.reply[c.step] = c.answer })
 			_, err := send(t, channel(t, options(s)))
+			s.left(t)
 			if len(s.mails) != c.taken {
 				t.Errorf("%d mails reached the dot, want %d", len(s.mails), c.taken)
 			}

@@ -63,6 +63,20 @@ func start(t *testing.T, change func(*server)) *server {
 	return s
 }
 
+// left waits until nobody is connected any more.
+func (s *server) left(t *testing.T) {
+	t.Helper()
+	_ = s.listener.Close()
+	gone := make(chan struct{})
+	go func() { s.wait.Wait(); close(gone) }()
+	select {
+	case <-gone:
+	case <-time.After(3 * time.Second):
+		t.Error("the connection was left open")
+		<-gone
+	}
+}
+
 func (s *server) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
 func (s *server) serve(conn net.Conn) {
