@@ -21,9 +21,9 @@ const LogName = "alert"
 
 const (
 	testSubject = "test "
-	kindState = "state"
-	mostTries = 20             // of an append that other processes are faster with
-	expiry    = 24 * time.Hour // a message that could not be delivered for this long is given up
+	kindState   = "state"
+	mostTries   = 20             // of an append that other processes are faster with
+	expiry      = 24 * time.Hour // a message that could not be delivered for this long is given up
 )
 
 // Run is what one evaluation came to.
