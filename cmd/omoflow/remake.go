@@ -24,9 +24,17 @@ func objectOf(key string, content []byte) lake.Object {
 	return lake.Object{Key: key, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(content))}
 }
 
-// raws looks for lost deliveries in their sources' folders: a file of any name with the same bytes heals them.
-func (r *repair) raws(ctx context.Context) error {
-	found := r.found(inspect.Raw)
+// deliveries heals what came from outside: delivered bytes, and the rules they were taken with.
+func (r *repair) deliveries(ctx context.Context) error {
+	if err := r.withFeeds(ctx, inspect.Raw, r.raws); err != nil {
+		return err
+	}
+	return r.withFeeds(ctx, inspect.Rules, r.rules)
+}
+
+// withFeeds opens the project's feeds for what may be healed from them.
+func (r *repair) withFeeds(ctx context.Context, what inspect.Class, heal func(context.Context, []inspect.Finding, []ingest.Feed) error) error {
+	found := r.found(what)
 	if len(found) == 0 {
 		return nil
 	}
@@ -35,6 +43,11 @@ func (r *repair) raws(ctx context.Context) error {
 	if err != nil {
 		return r.because(err, found...)
 	}
+	return heal(ctx, found, feeds)
+}
+
+// raws looks for lost deliveries in their sources' folders: a file of any name with the same bytes heals them.
+func (r *repair) raws(ctx context.Context, found []inspect.Finding, feeds []ingest.Feed) error {
 	for _, f := range found {
 		batch, delivered, ok := r.delivery(f.Key)
 		if !ok {
@@ -105,16 +118,7 @@ func (r *repair) raw(ctx context.Context, place file.Place, f lake.File) error {
 }
 
 // rules stores the lost rules of batches again where the feed still has them.
-func (r *repair) rules(ctx context.Context) error {
-	found := r.found(inspect.Rules)
-	if len(found) == 0 {
-		return nil
-	}
-	feeds, closing, err := r.ingestFeeds(ctx, nil, "")
-	defer closing()
-	if err != nil {
-		return r.because(err, found...)
-	}
+func (r *repair) rules(ctx context.Context, found []inspect.Finding, feeds []ingest.Feed) error {
 	for _, b := range r.report.Batches {
 		if b.Rules == nil || !slices.ContainsFunc(found, func(f inspect.Finding) bool { return f.Key == b.Rules.Key && !r.mended[f.Key] }) {
 			continue

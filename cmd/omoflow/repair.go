@@ -112,7 +112,7 @@ func (r *repair) all(ctx context.Context, config *Config) error {
 		return err
 	}
 	defer r.close()
-	for _, step := range []func(context.Context) error{r.journals, r.candidate, r.raws, r.rules, r.rows, r.tables, r.documents} {
+	for _, step := range []func(context.Context) error{r.journals, r.candidate, r.deliveries, r.rows, r.tables, r.documents} {
 		if err := step(ctx); err != nil {
 			return err
 		}
