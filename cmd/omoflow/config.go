@@ -31,6 +31,7 @@ type Config struct {
 	Locations map[string]Location     `yaml:"locations"`
 	Models    string                  `yaml:"models"`
 	Alerts    alert.Config            `yaml:"alerts"`
+	HTTP      HTTPConfig              `yaml:"http"`
 
 	Queue         string        `yaml:"queue"`          // postgres://user@host/database; without it a file beside the lake
 	QueuePassword string        `yaml:"queue_password"` // a reference such as env:NAME
@@ -174,6 +175,9 @@ func (c *Config) validate() error {
 		if location.Cutover != "" && !cutoverPattern.MatchString(location.Cutover) {
 			return bad("locations."+id+".cutover", "write HH:MM", "%q is not a time of day", location.Cutover)
 		}
+	}
+	if err := c.HTTP.validate(bad); err != nil {
+		return err
 	}
 	for _, name := range sortedKeys(c.Sources) {
 		if err := c.validateSource(name, bad); err != nil {

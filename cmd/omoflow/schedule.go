@@ -130,14 +130,16 @@ func (a *app) scheduler(ctx context.Context, create bool) (jobs []*schedules.Job
 // jobLine is one job of omoflow schedule list.
 type jobLine struct {
 	schedules.Spec
-	Status     string        `json:"status"` // idle, due, running, waiting, retry, paused
-	Open       []ledger.Tick `json:"open,omitempty"`
-	Last       *ledger.Ended `json:"last,omitempty"`
-	LastDone   time.Time     `json:"last_done,omitzero"`
-	Next       time.Time     `json:"next,omitzero"`
-	NextMoves  bool          `json:"next_may_move,omitempty"`
-	ClockAhead time.Time     `json:"ledger_ahead_until,omitzero"` // the ledger is ahead of this machine's clock until then
-	last, next string
+	Status      string        `json:"status"` // idle, due, running, waiting, retry, paused
+	Open        []ledger.Tick `json:"open,omitempty"`
+	Last        *ledger.Ended `json:"last,omitempty"`
+	PausedSince time.Time     `json:"paused_since,omitzero"`
+	LastDone    time.Time     `json:"last_done,omitzero"`
+	Next        time.Time     `json:"next,omitzero"`
+	NextMoves   bool          `json:"next_may_move,omitempty"`
+	ClockAhead  time.Time     `json:"ledger_ahead_until,omitzero"` // the ledger is ahead of this machine's clock until then
+	last, next  string
+	state       string // the first word of Status, as the status page has it
 }
 
 func (a *app) scheduleListCommand() *cobra.Command {
@@ -185,7 +187,7 @@ const clockFormat = "Mon 2006-01-02 15:04 -0700"
 
 // describe says how a job stands.
 func describe(ctx context.Context, job *schedules.Job, l *ledger.Ledger, now time.Time) (jobLine, error) {
-	line := jobLine{Spec: job.Spec, Status: "idle"}
+	line := jobLine{Spec: job.Spec, Status: "idle", state: "idle"}
 	after := now
 	if l != nil {
 		state, seen, err := l.State(ctx, job.Name)
@@ -198,14 +200,15 @@ func describe(ctx context.Context, job *schedules.Job, l *ledger.Ledger, now tim
 				line.ClockAhead = state.Upto
 			}
 		}
-		if line.Status = status(state, now); line.Status == "idle" && seen && !job.Start(job.Next(after)).After(now) {
-			line.Status = "due"
+		if line.state, line.Status = status(state, now); line.state == "idle" && seen && !job.Start(job.Next(after)).After(now) {
+			line.state, line.Status = "due", "due"
 		}
 		since, paused, err := l.PausedSince(ctx, job.Name)
 		if err != nil {
 			return line, err
 		}
 		if paused {
+			line.PausedSince, line.state = since, "paused"
 			line.Status = "paused since " + job.Local(since).Format(clockFormat)
 		}
 	}
@@ -233,19 +236,23 @@ func describe(ctx context.Context, job *schedules.Job, l *ledger.Ledger, now tim
 	return line, nil
 }
 
-func status(s ledger.State, now time.Time) string {
+// stateRetry is the state of a job whose last attempt failed and which will be tried again.
+const stateRetry = "retry"
+
+// status tells how a job stands, in a word and in full.
+func status(s ledger.State, now time.Time) (state, full string) {
 	for _, t := range s.Open {
 		switch {
 		case t.Worker != "" && !t.Until.Before(now):
-			return "running on " + t.Worker
+			return "running", "running on " + t.Worker
 		case t.NotBefore.After(now):
-			return fmt.Sprintf("attempt %d failed, next at %s", t.Attempt, t.NotBefore.Format("15:04:05 MST"))
+			return stateRetry, fmt.Sprintf("attempt %d failed, next at %s", t.Attempt, t.NotBefore.Format("15:04:05 MST"))
 		}
 	}
 	if len(s.Open) > 0 {
-		return "waiting"
+		return "waiting", "waiting"
 	}
-	return "idle"
+	return "idle", "idle"
 }
 
 func (a *app) scheduleNextCommand() *cobra.Command {

@@ -15,7 +15,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omoflow/omoflow/internal/access/certificate"
+	"github.com/omoflow/omoflow/internal/access/gate"
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/schedules"
 )
 
 // serveFlags are the flags of omoflow serve.
@@ -42,8 +45,9 @@ committed to the lake; then a release is built with everything that came meanwhi
 figures young, the scheduled pulls and their daily comparison make them right. With --webhooks nothing else is done, and the API sources are
 pulled every --pull.
 
-GET /healthz says whether it works, GET /readyz whether the lake answers. It speaks plain HTTP: put a web server with TLS
-before it.`,
+At / is a page that shows what arrived and what is missing, what ran, and the documents. It is for those who sign in with a
+token of omoflow token create. GET /healthz says whether it works, GET /readyz whether the lake answers; both are for everybody.
+With http.tls in omoflow.yaml it speaks TLS; else put a web server with TLS before it and name that in http.trusted_proxies.`,
 		Example: "  omoflow serve\n  omoflow serve --webhooks --listen 127.0.0.1:8090",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -80,15 +84,24 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	if s.certificate, err = first.project.config.certificate(a); err != nil {
+		first.close()
+		return err
+	}
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
 		first.close()
 		return fault.Wrap(err, fault.Usage, "cannot_listen", f.listen, "choose another --listen, or end what holds it", "the address cannot be listened on")
 	}
-	a.note("listening at http://%s", listener.Addr())
-	if first.hooks != nil {
-		a.note("webhooks of %s at http://%s/hooks/<source>", strings.Join(first.hooks.names, ", "), listener.Addr())
+	scheme := "http"
+	if s.certificate != nil {
+		scheme = "https"
 	}
+	a.note("listening at %s://%s", scheme, listener.Addr())
+	if first.hooks != nil {
+		a.note("webhooks of %s at %s://%s/hooks/<source>", strings.Join(first.hooks.names, ", "), scheme, listener.Addr())
+	}
+	first.openDoor(ctx, listener.Addr().String())
 	return s.run(ctx, listener, first)
 }
 
@@ -104,18 +117,19 @@ func (a *app) note(format string, args ...any) {
 
 // server is the process: one listener, and the generation that answers now.
 type server struct {
-	app     *app
-	flags   serveFlags
-	change  sync.RWMutex // held while a request is answered; a reload waits for them, and they for it
-	current *generation
-	retired sync.WaitGroup // generations that finish what they began
+	app         *app
+	flags       serveFlags
+	change      sync.RWMutex // held while a request is answered; a reload waits for them, and they for it
+	current     *generation
+	certificate *certificate.Files // nil: plain HTTP; another one needs a restart, new files of it do not
+	retired     sync.WaitGroup     // generations that finish what they began
 }
 
 // ServeHTTP answers with the generation in force.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.change.RLock()
 	defer s.change.RUnlock()
-	s.current.handler.ServeHTTP(w, r)
+	s.current.gate.ServeHTTP(w, r)
 }
 
 // run serves until ctx ends, then commits what was received and lets jobs finish.
@@ -128,7 +142,15 @@ func (s *server) run(ctx context.Context, listener net.Listener, first *generati
 	first.start(work)
 	server := newHTTPServer(s)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(&limited{Listener: listener, slots: make(chan struct{}, connections)}) }()
+	places := &limited{Listener: listener, slots: make(chan struct{}, connections)}
+	go func() {
+		if s.certificate == nil {
+			ended <- server.Serve(places)
+			return
+		}
+		server.TLSConfig = s.certificate.Config()
+		ended <- server.ServeTLS(places, "", "")
+	}()
 	var err error
 	for err == nil && ctx.Err() == nil {
 		select {
@@ -174,11 +196,12 @@ func (s *server) reload(ctx context.Context) {
 
 // generation is everything that one reading of the configuration gave.
 type generation struct {
-	app     *app
-	project *project
-	hooks   *hookService // nil when no source sends webhooks
-	jobs    *jobService  // nil when only webhooks are taken
-	handler http.Handler
+	app       *app
+	project   *project
+	hooks     *hookService // nil when no source sends webhooks
+	jobs      *jobService  // nil when only webhooks are taken
+	scheduled []*schedules.Job
+	gate      *gate.Gate
 
 	started   bool
 	stopHooks func()
@@ -198,8 +221,7 @@ func (s *server) open(ctx context.Context) (_ *generation, err error) {
 			g.close()
 		}
 	}()
-	jobs, err := s.app.jobs(config)
-	if err != nil {
+	if g.scheduled, err = s.app.jobs(config); err != nil {
 		return nil, err
 	}
 	if g.project, err = openConfigured(ctx, config, true); err != nil {
@@ -215,12 +237,15 @@ func (s *server) open(ctx context.Context) (_ *generation, err error) {
 		}
 	}
 	if !s.flags.webhooks {
-		if g.jobs, err = s.app.newJobs(ctx, g.project, jobs, s.flags); err != nil {
+		if g.jobs, err = s.app.newJobs(ctx, g.project, g.scheduled, s.flags); err != nil {
 			return nil, err
 		}
 	}
-	g.handler = g.routes()
-	return g, nil
+	var before *gate.Gate
+	if s.current != nil {
+		before = s.current.gate
+	}
+	return g, g.routes(before)
 }
 
 // start begins the work.

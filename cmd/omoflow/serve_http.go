@@ -3,13 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/omoflow/omoflow/internal/access"
+	"github.com/omoflow/omoflow/internal/access/gate"
+	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/lake"
+	"github.com/omoflow/omoflow/pipelines/portal"
 )
 
 // How long one connection may take for its head, for all of a request, and for its answer, and how large a head may be.
@@ -31,33 +37,40 @@ func newHTTPServer(h http.Handler) *http.Server {
 	}
 }
 
-// routes gives the handler of one generation. What needs no credential is here; everything else is behind the guard.
-func (g *generation) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", g.health)
-	mux.HandleFunc("GET /readyz", g.ready)
-	if g.hooks != nil {
-		mux.Handle("/hooks/", g.hooks.server) // requests are proven by their signatures
+// routes gives the gate of one generation, with everything behind it. Sessions go on from the gate before it, if there is one.
+func (g *generation) routes(before *gate.Gate) error {
+	register := access.Open(g.project.lake.Bucket, "", time.Now)
+	pages, err := portal.New(portal.Options{Source: g.app.newPortalSource(g.project, g.scheduled), Log: g.app.note})
+	if err != nil {
+		return err
 	}
-	mux.Handle("/", guard(g.inner()))
-	return mux
+	o := g.project.config.HTTP.gateOptions()
+	o.Tokens, o.Page, o.Log, o.Before = register, pages.GatePage, g.app.note, before
+	if g.gate, err = gate.New(o); err != nil {
+		return err
+	}
+	err = errors.Join(g.gate.Open("/healthz", http.HandlerFunc(g.health)), g.gate.Open("/readyz", http.HandlerFunc(g.ready)))
+	if g.hooks != nil {
+		err = errors.Join(err, g.gate.Open("/hooks/", g.hooks.server)) // requests are proven by their signatures
+	}
+	pages.Mount(g.gate)
+	return err
 }
 
-// inner gives what only those who may see it reach.
-func (g *generation) inner() http.Handler {
-	return http.NewServeMux()
-}
-
-// guard lets requests of this machine through and refuses every other.
-func guard(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !from.Addr().Unmap().IsLoopback() || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
-			http.Error(w, "this is only shown on the machine itself", http.StatusForbidden)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
+// openDoor says who can come in, so that nobody is surprised.
+func (g *generation) openDoor(ctx context.Context, listen string) {
+	tokens, err := access.Open(g.project.lake.Bucket, "", time.Now).List(ctx)
+	if err != nil {
+		g.app.note("tokens: %v (%s)", err, fault.HintOf(err))
+	}
+	if !slices.ContainsFunc(tokens, func(t access.Token) bool { return t.Live(time.Now()) == nil }) {
+		g.app.note("nobody can sign in yet: omoflow token create NAME --role admin")
+	}
+	from, err := netip.ParseAddrPort(listen)
+	config := g.project.config.HTTP
+	if config.TLS == nil && len(config.TrustedProxies) == 0 && (err != nil || !from.Addr().IsLoopback()) {
+		g.app.note("tokens travel unencrypted to %s: set http.tls, or http.trusted_proxies when a web server with TLS is before it", listen)
+	}
 }
 
 // health answers whether what runs by itself works: 503 after failures, so that a watcher notices.

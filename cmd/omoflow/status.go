@@ -151,21 +151,7 @@ func (p *project) feeds(batches []lake.BatchEntry) []feedStatus {
 		if byName[key] == nil {
 			byName[key] = &feedStatus{Source: batch.Source, Feed: batch.Feed}
 		}
-		status := byName[key]
-		status.Batches++
-		status.Files += len(batch.Files)
-		status.Counts = status.Counts.Add(batch.Counts)
-		for _, file := range batch.Files {
-			if file.Refused {
-				status.Refused++
-			}
-		}
-		for _, staged := range batch.Staged {
-			status.LastDate = max(status.LastDate, staged.MaxDate)
-		}
-		if batch.At.After(status.LastArrival) {
-			status.LastArrival = batch.At
-		}
+		byName[key].add(batch)
 	}
 	ends := map[string]int64{}
 	for _, batch := range batches {
@@ -179,6 +165,24 @@ func (p *project) feeds(batches []lake.BatchEntry) []feedStatus {
 		all = append(all, *byName[key])
 	}
 	return all
+}
+
+// add counts a batch.
+func (f *feedStatus) add(batch lake.BatchEntry) {
+	f.Batches++
+	f.Files += len(batch.Files)
+	f.Counts = f.Counts.Add(batch.Counts)
+	for _, file := range batch.Files {
+		if file.Refused {
+			f.Refused++
+		}
+	}
+	for _, staged := range batch.Staged {
+		f.LastDate = max(f.LastDate, staged.MaxDate)
+	}
+	if batch.At.After(f.LastArrival) {
+		f.LastArrival = batch.At
+	}
 }
 
 // mounted opens a database with views over the named tables of a release.

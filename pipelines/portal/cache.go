@@ -7,7 +7,7 @@ import (
 )
 
 // readTime bounds the reading of a snapshot.
-const readTime = 30 * time.Second
+const readTime = 15 * time.Second
 
 // cache keeps the latest snapshot. One request reads a new one when it is old; the others see the old one meanwhile.
 type cache struct {

@@ -35,6 +35,8 @@ type Options struct {
 
 	Idle    time.Duration // a session ends when it is not used for so long; default 2 h
 	Longest time.Duration // a session ends in any case; default 12 h
+
+	Before *Gate // whose sessions and counts go on here, for a gate that takes another's place; nil is fine
 }
 
 // What a Page is about.
@@ -111,6 +113,10 @@ func New(o Options) (*Gate, error) {
 	g := &Gate{opt: o, inner: http.NewServeMux(), outer: http.NewServeMux(), foreign: http.NewCrossOriginProtection(),
 		sessions: newSessions(o.Now, o.Idle, o.Longest), address: newLimiter(o.Now, addressEvery, addressBurst),
 		token: newLimiter(o.Now, tokenEvery, tokenBurst), locks: newLockout(o.Now)}
+	if b := o.Before; b != nil {
+		b.sessions.limit(o.Idle, o.Longest)
+		g.sessions, g.address, g.token, g.locks = b.sessions, b.address, b.token, b.locks
+	}
 	g.inner.HandleFunc("POST "+logoutPath, g.logout)
 	return g, nil
 }

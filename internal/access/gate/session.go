@@ -47,6 +47,13 @@ func newSessions(now func() time.Time, idle, longest time.Duration) *sessions {
 	return &sessions{now: now, idle: idle, longest: longest, table: map[[sha256.Size]byte]session{}}
 }
 
+// limit changes how long sessions last.
+func (s *sessions) limit(idle, longest time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle, s.longest = idle, longest
+}
+
 func random() string {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // never fails since Go 1.24

@@ -130,3 +130,23 @@ func TestLoginFormsOfOthersAreRefused(t *testing.T) {
 		t.Error("a session began")
 	}
 }
+
+// A gate that takes another's place, as after a change of the configuration, knows the sessions and the locked out.
+func TestSessionsOutliveTheirGate(t *testing.T) {
+	d := newDoor(t)
+	d.want("sign in", 303, d.signIn(d.token("a", access.Viewer), ""))
+	for range freeTries {
+		d.send("GET", "/", "", "Authorization", "Bearer x")
+	}
+	o := d.gate.opt
+	o.Before, o.Idle = d.gate, time.Hour
+	next, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.gate = next
+	d.want("the session at the new gate", 404, d.send("GET", "/", "", "Accept", page)) // it has no routes, but lets in
+	d.want("the locked out at the new gate", 429, d.send("GET", "/", "", "Authorization", "Bearer x"))
+	d.at = d.at.Add(time.Hour)
+	d.want("the new limit", 303, d.send("GET", "/", "", "Accept", page))
+}
