@@ -39,7 +39,8 @@ type portalSource struct {
 	documents follower
 	archive   map[string]archived // by id
 	matrix    []cell
-	matrixOf  int64 // release
+	matrixOf  int64     // release
+	matrixDue time.Time // when the first of the awaited deliveries will be missing; zero for never
 	told      map[string]string
 }
 
@@ -96,7 +97,31 @@ func (f *follower) next(ctx context.Context, fn func(journal.Entry) error) error
 type feedLog struct {
 	follower
 	sum     feedStatus
-	waiting []int64 // batches that no release has yet
+	waiting []int64            // batches that no release has yet
+	arrived map[string]arrival // of batches with recent business days
+}
+
+// arrival is when a batch came in, and its last business day.
+type arrival struct {
+	at   time.Time
+	last string
+}
+
+// arrivalDays is for how many business days back arrivals are remembered; more than the page shows.
+const arrivalDays = 2 * portalDays
+
+// forget drops the arrivals of business days that the page will not show again.
+func (f *feedLog) forget() {
+	last, err := time.Parse(time.DateOnly, f.sum.LastDate)
+	if err != nil {
+		return
+	}
+	first := last.AddDate(0, 0, -arrivalDays).Format(time.DateOnly)
+	for id, a := range f.arrived {
+		if a.last < first {
+			delete(f.arrived, id)
+		}
+	}
 }
 
 // Snapshot implements portal.Source. What cannot be read is left out and said to be so; without the logs there is nothing to show.
@@ -158,7 +183,7 @@ func (s *portalSource) addFeeds(ctx context.Context, snapshot *portal.Snapshot, 
 	for _, log := range logs {
 		f := s.feeds[log]
 		if f == nil {
-			f = &feedLog{follower: follower{log: journal.Open(s.project.lake.Bucket, log, journal.Options{})}}
+			f = &feedLog{follower: follower{log: journal.Open(s.project.lake.Bucket, log, journal.Options{})}, arrived: map[string]arrival{}}
 			s.feeds[log] = f
 		}
 		if err := f.next(ctx, f.add); err != nil {
@@ -166,6 +191,7 @@ func (s *portalSource) addFeeds(ctx context.Context, snapshot *portal.Snapshot, 
 		}
 		f.waiting = slices.DeleteFunc(f.waiting, func(seq int64) bool { return seq <= rel.Streams[log] })
 		snapshot.Pending += int64(len(f.waiting))
+		f.forget()
 		if f.sum.Batches > 0 {
 			byName[f.sum.Source+"/"+f.sum.Feed] = f.sum
 		}
@@ -192,22 +218,45 @@ func (f *feedLog) add(e journal.Entry) error {
 	f.sum.Source, f.sum.Feed = batch.Source, batch.Feed
 	f.sum.add(batch)
 	f.waiting = append(f.waiting, e.Seq)
+	last := ""
+	for _, staged := range batch.Staged {
+		last = max(last, staged.MaxDate)
+	}
+	f.arrived[batch.ID] = arrival{e.At, last}
 	return nil
 }
 
-// addMatrix reads the completeness of a release once.
+// addMatrix reads the completeness of a release once, and again when a delivery that was awaited is due.
 func (s *portalSource) addMatrix(ctx context.Context, snapshot *portal.Snapshot, rel release.Release, released bool) error {
-	if released && s.matrixOf != rel.Seq {
-		cells, err := s.project.matrix(ctx, rel, portalDays, "")
+	now := time.Now()
+	if released && (s.matrixOf != rel.Seq || !s.matrixDue.IsZero() && !now.Before(s.matrixDue)) {
+		by := judge{now, map[string]time.Time{}}
+		for _, f := range s.feeds {
+			for id, a := range f.arrived {
+				by.arrived[id] = a.at
+			}
+		}
+		cells, err := s.project.matrix(ctx, rel, portalDays, "", by)
 		if err != nil {
 			return err
 		}
-		s.matrix, s.matrixOf = cells, rel.Seq
+		s.matrix, s.matrixOf, s.matrixDue = cells, rel.Seq, nextDue(cells, now)
 	}
 	for _, c := range s.matrix {
 		snapshot.Cells = append(snapshot.Cells, portal.Cell{Source: c.Source, Feed: c.Feed, Location: c.Location, Date: c.Date, State: c.State, Records: c.Records})
 	}
 	return nil
+}
+
+// nextDue is the first time at which a cell changes by itself.
+func nextDue(cells []cell, now time.Time) (next time.Time) {
+	for _, c := range cells {
+		at, err := time.Parse(time.RFC3339, c.Due)
+		if err == nil && at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
 }
 
 func (s *portalSource) addJobs(ctx context.Context, snapshot *portal.Snapshot) error {

@@ -143,14 +143,12 @@ func (s *server) run(ctx context.Context, listener net.Listener, first *generati
 	server := newHTTPServer(s)
 	ended := make(chan error, 1)
 	places := &limited{Listener: listener, slots: make(chan struct{}, connections)}
-	go func() {
-		if s.certificate == nil {
-			ended <- server.Serve(places)
-			return
-		}
+	if s.certificate == nil {
+		go func() { ended <- server.Serve(places) }()
+	} else {
 		server.TLSConfig = s.certificate.Config()
-		ended <- server.ServeTLS(places, "", "")
-	}()
+		go func() { ended <- server.ServeTLS(places, "", "") }()
+	}
 	var err error
 	for err == nil && ctx.Err() == nil {
 		select {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os/user"
 	"strconv"
 	"strings"
 	"time"
@@ -49,14 +48,6 @@ func lifetime(text string) (time.Duration, error) {
 		return 0, bad
 	}
 	return d, nil
-}
-
-// userName names who runs this process, for those who read the logs.
-func userName() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
 }
 
 // register opens the tokens of the project's lake, which is made when create is set.
