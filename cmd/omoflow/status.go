@@ -253,6 +253,7 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 		return nil, err
 	}
 	var cells []cell
+	asked := map[[3]string]int{} // stream and day of an API -> its cell
 	for _, row := range rows {
 		feed, configured := p.config.Sources[row[0]].Feeds[row[1]]
 		if configured && feed.Expect == nil {
@@ -265,9 +266,25 @@ func (p *project) matrix(ctx context.Context, rel release.Release, days int, asO
 			}
 			by.state(&c, feed.Expect.of(c.Location), p.config.zone(c.Location), row[7])
 		}
+		if _, api := platform(p.config.Sources[c.Source].Kind); api {
+			c.Location = "" // nothing is due by location, and only orders name theirs
+			at, seen := asked[[3]string{c.Source, c.Feed, c.Date}]
+			if seen {
+				cells[at].Records = added(cells[at].Records, c.Records)
+				continue
+			}
+			asked[[3]string{c.Source, c.Feed, c.Date}] = len(cells)
+		}
 		cells = append(cells, c)
 	}
 	return cells, nil
+}
+
+// added gives the sum of two counts.
+func added(a, b string) string {
+	n, _ := strconv.ParseInt(a, 10, 64) // BIGINT
+	m, _ := strconv.ParseInt(b, 10, 64)
+	return strconv.FormatInt(n+m, 10)
 }
 
 // tillDay is a store-day whose till reports state another total than its receipts.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/world"
@@ -79,6 +80,19 @@ func releaseEqualsTheTruth(t *testing.T, asked bool) {
 			if !c.Balanced {
 				t.Errorf("day %d: %+v is not balanced", until, c)
 			}
+		}
+		cells, err := p.matrix(ctx, rel, 3, "", judge{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		days := map[string]int{}
+		for _, c := range cells {
+			if c.Source == "shopify" && c.Feed == "orders" {
+				days[c.Date+" "+c.State+c.Location]++
+			}
+		}
+		if len(days) != 3 || days[time.Date(2026, 1, until, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)+" received"] != 1 {
+			t.Errorf("day %d: days of the platform: %v", until, days)
 		}
 		_ = db.Close() // in memory
 		p.close()
