@@ -81,7 +81,7 @@ func (f *feed) unpacked(ctx context.Context, d source.Delivery, path, dir string
 		}
 	}
 	if members == nil {
-		a, err := f.arrive(ctx, d, path)
+		a, err := f.arrive(ctx, d, path, dir)
 		if err != nil || a.sha == "" || a.size != a.Size {
 			return nil, nil, err
 		}
@@ -98,7 +98,7 @@ func (f *feed) unpacked(ctx context.Context, d source.Delivery, path, dir string
 			continue
 		}
 		own := source.Delivery{Name: d.Name + "/" + m.Name, Size: m.Size, Modified: d.Modified, Captures: captures}
-		a, err := f.arrive(ctx, own, m.Path)
+		a, err := f.arrive(ctx, own, m.Path, dir)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -113,10 +113,10 @@ func (f *feed) unpacked(ctx context.Context, d source.Delivery, path, dir string
 
 // arrive hashes a file. One that the engine may be able to read itself is proven meanwhile: only a file that is delivered
 // again under another name is proven in vain.
-func (f *feed) arrive(ctx context.Context, d source.Delivery, path string) (arrival, error) {
+func (f *feed) arrive(ctx context.Context, d source.Delivery, path, dir string) (arrival, error) {
 	a := arrival{Delivery: d, path: path}
 	proven := make(chan *profile.Plain, 1)
-	go func() { proven <- f.prove(ctx, path, d.Size, d.Captures) }()
+	go func() { proven <- f.prove(ctx, path, dir, d.Size, d.Captures) }()
 	var err error
 	a.sha, a.size, err = hashFile(path)
 	a.plain = <-proven

@@ -31,19 +31,20 @@ func (f *feed) large(size int64) bool {
 	return size >= f.opt.directBytes && f.plain() && f.orderless()
 }
 
-// prove gives the proof of a large file, nil when it has none.
-func (f *feed) prove(ctx context.Context, path string, size int64, captures map[string]string) *profile.Plain {
+// prove gives the proof of a large file, nil when it has none. dir is for a copy in UTF-8 of a file in another encoding.
+func (f *feed) prove(ctx context.Context, path, dir string, size int64, captures map[string]string) *profile.Plain {
 	if !f.large(size) {
 		return nil
 	}
-	plain, err := f.plan.ProvePlain(ctx, profile.File{Path: path, Captures: captures, Limits: f.opt.Limits})
+	plain, err := f.plan.ProvePlain(ctx, profile.File{Path: path, Scratch: dir, Captures: captures, Limits: f.opt.Limits})
 	if err != nil {
 		return nil // whatever is wrong with the file meets whoever reads it next, and is told there
 	}
 	return plain
 }
 
-// direct stages a batch of one large, plain file without normalising it: the engine reads the delivered bytes. It
+// direct stages a batch of one large, plain file without normalising it: the engine reads the delivered bytes, or the
+// same in UTF-8. It
 // gives false, leaving nothing behind, when the file or the profile needs more than that.
 func (b *batch) direct(ctx context.Context) (bool, error) {
 	t := b.single()
@@ -51,7 +52,7 @@ func (b *batch) direct(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if !t.tried {
-		t.plain = b.prove(ctx, t.path, t.Bytes, t.Captures)
+		t.plain = b.prove(ctx, t.path, b.dir, t.Bytes, t.Captures)
 	}
 	proven := t.plain
 	if proven == nil {
@@ -137,13 +138,17 @@ func (b *batch) stageDirect(ctx context.Context, t *taken, proven *profile.Plain
 	for _, c := range proven.Columns {
 		columns = append(columns, warehouse.Literal(c.Name)+": "+warehouse.Literal(c.Type))
 	}
+	path := t.path
+	if proven.Copy != "" {
+		path = proven.Copy
+	}
 	newLine, strict := `\n`, true
 	if proven.CRLF {
 		newLine, strict = `\r\n`, false // strict finds no record behind \r\n when quotes are off
 	}
 	view := fmt.Sprintf(`CREATE OR REPLACE TEMP VIEW record AS SELECT CAST(%d AS INTEGER) AS _f, CAST(0 AS BIGINT) AS _r, %s
 FROM read_csv(%s, delim = %s, quote = '', escape = '', comment = '', header = true, auto_detect = false, nullstr = '', new_line = '%s', strict_mode = %t, columns = {%s})`,
-		t.No, strings.Join(proven.Select, ", "), warehouse.Literal(t.path), warehouse.Literal(t.Delimiter), newLine, strict, strings.Join(columns, ", "))
+		t.No, strings.Join(proven.Select, ", "), warehouse.Literal(path), warehouse.Literal(t.Delimiter), newLine, strict, strings.Join(columns, ", "))
 	if err := conn.Exec(ctx, view); err != nil {
 		return err
 	}

@@ -6,6 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
+
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
 )
@@ -128,11 +133,25 @@ func TestPlainFilesAreReadDirectlyWithEqualRows(t *testing.T) {
 		"day only":           plainHeader + plainRows(20) + "S1,R9,1,2026-01-05,A,1,2,n,x,y\n",
 		"T form, minus":      plainHeader + plainRows(20) + "S1,R9,1,2026-01-05T23:59:59,A,-1,-0.5,n,x,y\n",
 		"leading zeros":      plainHeader + plainRows(20) + "S1,R9,007,2026-01-05T23:59:59,000123,01,02.50,n,x,y\n",
+		"GB18030":            encoded(t, simplifiedchinese.GB18030, plainHeader+plainRows(500)),
+		"UTF-16":             encoded(t, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), strings.ReplaceAll(plainHeader+plainRows(20), "\n", "\r\n")),
+		"Windows-1252":       encoded(t, charmap.Windows1252, plainHeader+strings.ReplaceAll(plainRows(20), "汉字", "café ")),
+		"one byte of Latin":  strings.ReplaceAll(plainHeader+plainRows(20), "汉字", "") + "S1,R9,1,2026-01-05,A,1,2,caf\xe9,x,y\n",
 		"apostrophe inside":  plainHeader + plainRows(20) + "S1,R9,7,2026-01-05,A,1,2,it's,o'x,y\n",
 	} {
 		t.Run(name, func(t *testing.T) { takeBoth(t, plainProfile, text, true) })
 	}
 	t.Run("several row groups", func(t *testing.T) { takeBoth(t, plainProfile, plainHeader+plainRows(150_000), true) })
+}
+
+// encoded writes a text in another encoding.
+func encoded(t *testing.T, e encoding.Encoding, text string) string {
+	t.Helper()
+	out, err := e.NewEncoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestEveryDeviationFallsBackToTheSameResult(t *testing.T) {
@@ -180,14 +199,17 @@ func TestEveryDeviationFallsBackToTheSameResult(t *testing.T) {
 			takeBoth(t, plainProfile, plainHeader+plainRows(150)+row+"\n"+plainRows(150), false)
 		})
 	}
+	t.Run("a byte that GB18030 does not know", func(t *testing.T) {
+		takeBoth(t, strings.Replace(plainProfile, "columns:", "encoding: gb18030\ncolumns:", 1), encoded(t, simplifiedchinese.GB18030, plainHeader+plainRows(150))+"S1,R9,1,2026-01-05,A,1,2,n\xff\xff,x,y\n", false)
+	})
+	t.Run("GB18030 in quotes", func(t *testing.T) {
+		takeBoth(t, plainProfile, encoded(t, simplifiedchinese.GB18030, plainHeader+plainRows(150)+"S1,R9,1,2026-01-05,A,1,2,\"杯\",x,y\n"), false)
+	})
 	t.Run("title above the header", func(t *testing.T) { takeBoth(t, plainProfile, "Lines of January\n"+plainHeader+plainRows(20), false) })
 	t.Run("quoted header", func(t *testing.T) {
 		takeBoth(t, plainProfile, strings.Replace(plainHeader, "store", `"store"`, 1)+plainRows(20), false)
 	})
 	t.Run("header only", func(t *testing.T) { takeBoth(t, plainProfile, plainHeader, false) })
-	t.Run("other encoding", func(t *testing.T) {
-		takeBoth(t, plainProfile, plainHeader+plainRows(20)+"S1,R9,1,2026-01-05,A,1,2,caf\xe9,x,y\n", false)
-	})
 	t.Run("line key of content", func(t *testing.T) {
 		takeBoth(t, strings.Replace(plainProfile, "line_key: line", "line_key: auto", 1), plainHeader+plainRows(20), false)
 	})

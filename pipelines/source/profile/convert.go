@@ -15,6 +15,7 @@ import (
 type File struct {
 	Path     string // where its bytes lie
 	No       int    // number in its batch
+	Scratch  string // folder for a copy in UTF-8; "" for none
 	Captures map[string]string
 	Limits   Limits
 	MaxKept  int // refusals kept; 0 is 200,000, further ones are counted only

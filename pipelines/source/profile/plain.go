@@ -4,24 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"os"
-	"runtime"
-	"slices"
-	"strings"
 	"sync"
-	"unicode/utf8"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Plain is a CSV file that was proven to need no normalising: every cell that is used is already written the way
-// Convert would write it, so that the SQL engine may read the file itself and get the same values.
+// Convert would write it, so that the SQL engine may read the file itself, or a copy of it in UTF-8, and get the same values.
 type Plain struct {
 	Outcome Outcome
 	Columns []SlotColumn // of the file, in order
 	Select  []string     // the slots and the attributes over Columns
 	CRLF    bool
+	Copy    string // path of the copy in UTF-8; "" when the file is in UTF-8
 }
 
 // ProvePlain reads a file once and gives the proof, or nil when the file or the profile needs Convert. Whatever is
@@ -42,22 +35,24 @@ func (p *Plan) ProvePlain(ctx context.Context, f File) (*Plain, error) {
 	if err := src.Close(); err != nil {
 		return nil, err
 	}
-	if layout.Format != "csv" || layout.Encoding != encUTF8 || layout.HeaderLine != 1 || len(layout.Header) < 2 {
+	if layout.Format != "csv" || layout.Encoding != encUTF8 && f.Scratch == "" || layout.HeaderLine != 1 || len(layout.Header) < 2 {
 		return nil, nil
 	}
-	proof := &proof{binding: p.bind(layout.Header, at, true, f.Captures, decision{decimal: '.'}), delimiter: layout.Delimiter[0]}
+	proof := &proof{binding: p.bind(layout.Header, at, true, f.Captures, decision{decimal: '.'}), delimiter: layout.Delimiter[0], encoding: layout.Encoding}
 	if !proof.plan() {
 		return nil, nil
 	}
-	if ok, err := proof.read(ctx, f.Path); !ok || err != nil {
-		return nil, err
+	ok, err := proof.readOrCopy(ctx, f)
+	if err == nil && ok {
+		d, why := p.decide(proof.evidence)
+		ok = why == nil && d.decimal == '.'
 	}
-	if d, why := p.decide(proof.evidence); why != nil || d.decimal != '.' {
-		return nil, nil
+	if !ok || err != nil {
+		return nil, errors.Join(err, proof.drop())
 	}
 	outcome := Outcome{Layout: layout, Read: proof.records, Accepted: proof.records, Evidence: proof.evidence}
 	columns, list := proof.sql()
-	return &Plain{Outcome: outcome, Columns: columns, Select: list, CRLF: proof.crlf}, nil
+	return &Plain{Outcome: outcome, Columns: columns, Select: list, CRLF: proof.crlf, Copy: proof.copied}, nil
 }
 
 // mayBePlain tells whether the profile leaves anything to prove.
@@ -85,6 +80,8 @@ type demand struct {
 type proof struct {
 	*binding
 	delimiter byte
+	encoding  string
+	copied    string     // see Plain.Copy
 	demands   [][]demand // by cell
 	attribute []bool     // by cell
 	crlf      bool
@@ -174,104 +171,9 @@ func (d demand) check(cell []byte, e *Evidence) bool {
 	return false
 }
 
-// read checks the whole file on all cores.
-func (p *proof) read(ctx context.Context, path string) (ok bool, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	eg, ctx := errgroup.WithContext(ctx)
-	todo := make(chan []byte, 1)
-	free := sync.Pool{New: func() any { return make([]byte, 0, chunkBytes+chunkBytes/4) }}
-	for range runtime.GOMAXPROCS(0) {
-		eg.Go(func() error {
-			w := &worker{binding: p.binding}
-			for chunk := range todo {
-				if err := p.chunk(w, chunk); err != nil {
-					return err
-				}
-				free.Put(chunk[:0]) //nolint:staticcheck // one header a mebibyte
-			}
-			return nil
-		})
-	}
-	eg.Go(func() error {
-		defer close(todo)
-		return p.cut(file, func() []byte { return free.Get().([]byte) }, func(chunk []byte) error {
-			select {
-			case todo <- chunk:
-				return nil
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		})
-	})
-	err = eg.Wait()
-	if errors.Is(err, errNotPlain) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// cut reads the file in pieces of whole lines behind the header, which must be the one that the layout has.
-func (p *proof) cut(file io.Reader, buffer func() []byte, emit func([]byte) error) error {
-	var rest []byte
-	first := true
-	for {
-		chunk := append(buffer(), rest...)
-		n, err := io.ReadFull(file, chunk[len(chunk):chunkBytes])
-		chunk = chunk[:len(chunk)+n]
-		ended := err == io.EOF || err == io.ErrUnexpectedEOF
-		if err != nil && !ended {
-			return err
-		}
-		end := bytes.LastIndexByte(chunk, '\n') + 1
-		if ended {
-			end = len(chunk)
-		} else if end == 0 {
-			return errNotPlain // a line longer than a chunk
-		}
-		rest = append(rest[:0], chunk[end:]...)
-		chunk = chunk[:end]
-		if first {
-			first = false
-			if chunk, err = p.headerLine(chunk); err != nil {
-				return err
-			}
-		}
-		if len(chunk) > 0 {
-			if err := emit(chunk); err != nil {
-				return err
-			}
-		}
-		if ended {
-			return nil
-		}
-	}
-}
-
-// headerLine takes the header off the first chunk.
-func (p *proof) headerLine(chunk []byte) ([]byte, error) {
-	chunk = bytes.TrimPrefix(chunk, []byte("\ufeff"))
-	line, rest, found := bytes.Cut(chunk, []byte{'\n'})
-	line, p.crlf = bytes.CutSuffix(line, []byte{'\r'})
-	if !found || len(rest) == 0 || bytes.IndexByte(line, '"') >= 0 || !utf8.Valid(line) {
-		return nil, errNotPlain
-	}
-	cells := strings.Split(string(line), string(p.delimiter))
-	for i := range cells {
-		cells[i] = string(trim([]byte(cells[i])))
-	}
-	if !slices.Equal(cells, p.header) {
-		return nil, errNotPlain
-	}
-	return rest, nil
-}
-
 // chunk checks the records of whole lines.
 func (p *proof) chunk(w *worker, data []byte) error {
-	if !utf8.Valid(data) || bytes.IndexByte(data, '"') >= 0 || bytes.IndexByte(data, 0) >= 0 ||
+	if invalidAt(data, p.encoding) >= 0 || bytes.IndexByte(data, '"') >= 0 || bytes.IndexByte(data, 0) >= 0 ||
 		p.delimiter != '\t' && bytes.IndexByte(data, '\t') >= 0 || !p.crlf && bytes.IndexByte(data, '\r') >= 0 {
 		return errNotPlain
 	}
