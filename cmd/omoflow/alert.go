@@ -194,7 +194,7 @@ func (a *app) alertList(ctx context.Context) error {
 		next = append(next, "omoflow alert run")
 	}
 	return a.result("alerts", data, nil, next, func() error {
-		a.printAlerts(p, data.Alerts, data.Trouble)
+		a.printAlerts(k.Plan.Clock, data.Alerts, data.Trouble)
 		return nil
 	})
 }
@@ -205,12 +205,7 @@ func sortRecords(records []delivery.Record) {
 	})
 }
 
-func (a *app) printAlerts(p *project, alerts []listedAlert, trouble []delivery.Record) {
-	zone, err := time.LoadLocation(p.config.Company.Zone)
-	if err != nil {
-		zone = time.UTC // validated
-	}
-	clock := func(at time.Time) string { return at.In(zone).Format("2006-01-02 15:04 -0700") }
+func (a *app) printAlerts(clock func(time.Time) string, alerts []listedAlert, trouble []delivery.Record) {
 	if len(alerts) == 0 {
 		a.print("nothing fires")
 	} else {

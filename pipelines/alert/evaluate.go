@@ -146,7 +146,7 @@ func missing(r rule, f Facts) []Finding {
 		slices.Sort(of)
 		since, _ := time.Parse(time.DateOnly, of[0]) // a date without a time: zero is "first seen"
 		found = append(found, Finding{Where: name, Since: since, What: words(
-			"%[1]s 缺 %[2]d 天的文件：%[3]s", "%[1]s sent nothing for %[2]d days: %[3]s", name, len(of), list(of)),
+			"%[1]s 缺 %[2]d 天的文件：%[3]s", "%[1]s sent nothing for %[3]s (days: %[2]d)", name, len(of), list(of)),
 			Next: words("请门店或平台补传这些日期的文件；omoflow status 显示完整情况", "ask the store or platform to send these days again; omoflow status shows the whole matrix")})
 	}
 	return found
@@ -244,7 +244,7 @@ func failedJobs(r rule, f Facts, v *verdict) []Finding {
 		one := Finding{Rule: r.Name, Where: j.Name, Since: j.Tick}
 		switch j.Outcome {
 		case "failed":
-			one.What = words("任务 %[1]s 第 %[2]d 次尝试后失败：%[3]s", "job %[1]s failed after %[2]d attempts: %[3]s", j.Name, max(j.Attempt, 1), notify.Cut(notify.Line(j.Why), 300, ""))
+			one.What = words("任务 %[1]s 第 %[2]d 次尝试后失败：%[3]s", "job %[1]s failed at attempt %[2]d: %[3]s", j.Name, max(j.Attempt, 1), notify.Cut(notify.Line(j.Why), 300, ""))
 			one.Next = words("omoflow schedule list 显示原因；排除后 omoflow schedule run %[1]s --tick %[2]s", "omoflow schedule list tells why; then omoflow schedule run %[1]s --tick %[2]s", j.Name, j.Tick.UTC().Format(time.RFC3339))
 			found = append(found, one)
 		case "done":

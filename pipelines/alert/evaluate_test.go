@@ -94,7 +94,7 @@ func TestMissingFilesAreOneAlertPerStore(t *testing.T) {
 	if len(found) != 1 || found[0].Where != "tills/receipts@S02" || !found[0].Since.Equal(time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)) {
 		t.Fatalf("%+v", found)
 	}
-	if !strings.Contains(found[0].What.ZH, "缺 2 天的文件：2026-02-28, 2026-03-01") || !strings.Contains(found[0].What.EN, "2 days: 2026-02-28, 2026-03-01") || found[0].Next.ZH == "" || found[0].Next.EN == "" {
+	if !strings.Contains(found[0].What.ZH, "缺 2 天的文件：2026-02-28, 2026-03-01") || !strings.Contains(found[0].What.EN, "2026-02-28, 2026-03-01 (days: 2)") || found[0].Next.ZH == "" || found[0].Next.EN == "" {
 		t.Errorf("%+v", found[0])
 	}
 }

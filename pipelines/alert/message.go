@@ -80,7 +80,7 @@ func (p *Plan) title(n Notice, count map[string]int, level, language string) str
 			for _, part := range []struct {
 				event string
 				words Words
-			}{{Fires, Words{"%d 个新问题", "%d new problems"}}, {Still, Words{"%d 个问题仍在", "%d problems last"}}, {Recovers, Words{"%d 个已恢复", "%d recovered"}}} {
+			}{{Fires, Words{"%d 个新问题", "%d new"}}, {Still, Words{"%d 个问题仍在", "%d not over"}}, {Recovers, Words{"%d 个已恢复", "%d recovered"}}} {
 				if count[part.event] > 0 {
 					parts = append(parts, fmt.Sprintf(pick(part.words), count[part.event]))
 				}
@@ -103,9 +103,9 @@ func (p *Plan) block(item Item, language string) notify.Block {
 	state := severityWords(item.Severity)
 	head := Words{event.ZH + " · " + state.ZH, event.EN + " · " + state.EN}
 	b := notify.Block{Title: strings.Join(head.in(language), " / ") + " · " + item.Where}
-	since := words("自 %[1]s 起", "since %[1]s", p.clock(item.Since))
+	since := words("自 %[1]s 起", "since %[1]s", p.Clock(item.Since))
 	if !item.Resolved.IsZero() {
-		since = words("自 %[1]s 起，%[2]s 恢复", "from %[1]s to %[2]s", p.clock(item.Since), p.clock(item.Resolved))
+		since = words("自 %[1]s 起，%[2]s 恢复", "from %[1]s to %[2]s", p.Clock(item.Since), p.Clock(item.Resolved))
 	}
 	b.Lines = append(b.Lines, item.What.in(language)...)
 	b.Lines = append(b.Lines, strings.Join(since.in(language), " / "))
@@ -116,8 +116,8 @@ func (p *Plan) block(item Item, language string) notify.Block {
 	return b
 }
 
-// clock is an instant on the company's clock; one at midnight UTC is a business date.
-func (p *Plan) clock(at time.Time) string {
+// Clock is an instant on the company's clock; one at midnight UTC is a business date.
+func (p *Plan) Clock(at time.Time) string {
 	if at.Equal(at.UTC().Truncate(24 * time.Hour)) {
 		return at.UTC().Format(time.DateOnly)
 	}
@@ -130,6 +130,6 @@ func (p *Plan) TestMessage(channel string, at time.Time) notify.Message {
 	text := Words{"这是一条测试消息，没有发生任何问题。", "This is a test. Nothing is wrong."}
 	return notify.Message{
 		At: at, Level: notify.Info, Tail: tail(language), Title: strings.Join(Words{"【测试】omoflow 告警通道 " + channel, "[test] omoflow alert channel " + channel}.in(language), " / "),
-		Blocks: []notify.Block{{Title: p.company, Lines: append(text.in(language), p.clock(at))}}, Data: data{Version: 1, Notice: "test", Route: "", Company: p.company, Alerts: []Item{}},
+		Blocks: []notify.Block{{Title: p.company, Lines: append(text.in(language), p.Clock(at))}}, Data: data{Version: 1, Notice: "test", Route: "", Company: p.company, Alerts: []Item{}},
 	}
 }
