@@ -47,6 +47,15 @@ const detectRecords = 20_000
 // Detect looks at a file: how it is written, what its columns hold, and which shipped profile reads it. A file that no
 // profile could read is a *RefusedFile.
 func Detect(ctx context.Context, path string, limits Limits) (Detection, error) {
+	d, err := look(ctx, path, limits)
+	if err == nil {
+		d.candidates(path, limits)
+	}
+	return d, err
+}
+
+// look is Detect without the shipped profiles.
+func look(ctx context.Context, path string, limits Limits) (Detection, error) {
 	var d Detection
 	probe, err := d.layout(path, limits)
 	if err != nil {
@@ -80,7 +89,6 @@ func Detect(ctx context.Context, path string, limits Limits) (Detection, error) 
 		})
 	}
 	facts.tell(&d)
-	d.candidates(path, limits)
 	return d, nil
 }
 

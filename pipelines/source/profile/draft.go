@@ -107,7 +107,11 @@ func (d *Detection) Draft(name string) string {
 		}
 	}
 	if d.Layout.HeaderLine == 0 && d.Layout.Format != "jsonl" {
-		fmt.Fprintf(&b, "header: {names: [%s]}\n", quoted(d.Layout.Header, ", "))
+		var all []string
+		for _, one := range d.Layout.Header {
+			all = append(all, strconv.Quote(one))
+		}
+		fmt.Fprintf(&b, "header: {names: [%s]}\n", strings.Join(all, ", "))
 	}
 	b.WriteString("columns:\n")
 	for _, r := range roles {
@@ -115,7 +119,7 @@ func (d *Detection) Draft(name string) string {
 			fmt.Fprintf(&b, "  %s: %s # %s\n", r.name, strconv.Quote(f.Name), f.Kind)
 		}
 	}
-	if len(cast) == 0 {
+	if len(cast) == 0 && len(d.Columns) > 0 {
 		fmt.Fprintf(&b, "  first: %s\n", strconv.Quote(d.Columns[0].Name))
 	}
 	order := d.Dates.Value

@@ -170,7 +170,7 @@ func (s *seen) tell(d *Detection) {
 			d.Notes = append(d.Notes, fmt.Sprintf("column %s holds %d codes in powers of ten, such as %s: a spreadsheet lost their digits; export them as text", f.Name, f.Lost, f.Example))
 		}
 	}
-	d.Columns = slices.DeleteFunc(s.columns, func(f Facts) bool { return strings.HasPrefix(f.Name, "$") })
+	d.Columns = slices.DeleteFunc(s.columns, func(f Facts) bool { return f.Name == "$part" || f.Name == "$hash" })
 	d.Dates = s.dateOrder()
 	d.Decimal = Reading{".", "no number has a mark that could be read otherwise"}
 	switch {
