@@ -104,6 +104,14 @@ func TestProfilesOfTills(t *testing.T) {
 				"order: order_id, location_id, business_date, discount_amount, total_amount": {"01/000123/2026-03-16|S7|2026-03-16|10.0000|90.0000"},
 				"payment: tender, amount, business_date":                                     {"card|40.0000|2026-03-16", "cash|50.0000|2026-03-16"},
 			}},
+		{"46 a second header and lines below each receipt", "vivipos-detail", "detail-{store}.csv", "detail-S7.csv", false,
+			"Sales Detail\n\nTerminal:,01\n\nTerminal,Service Clerk,Proceeds Clerk,Sale Period,Time,Sequence,Total\n'01,Ann,Bob,2026/03/16,2026/03/17 00:30:00,'000123,90\n,Product Number,Product Name,Tax Name,Discount,Surcharge,Price,Quantity,Subtotal\n,'05007,Tea,T,-10,0,50,2,90\n" +
+				"'01,Ann,Bob,2026/03/17,2026/03/17 10:00:00,'000124,30\n,Product Number,Product Name,Tax Name,Discount,Surcharge,Price,Quantity,Subtotal\n,'05008,Pie,T,0,0,10,1,10\n,'05009,Jam,T,0,0,20,1,20\nRecords Found: 2,,,,,,\n",
+			lake.Counts{Read: 8, Accepted: 5, Ignored: 3},
+			map[string][]string{
+				"order: order_id, location_id, business_date, total_amount":                           {"01/000123/2026-03-16|S7|2026-03-16|90.0000", "01/000124/2026-03-17|S7|2026-03-17|30.0000"},
+				"order_line: order_id, line_key, source_sku, quantity, gross_amount, discount_amount": {"01/000123/2026-03-16|1|05007|2.000|100.0000|10.0000", "01/000124/2026-03-17|1|05008|1.000|10.0000|0.0000", "01/000124/2026-03-17|2|05009|1.000|20.0000|0.0000"},
+			}},
 		{"46 second headers, 51 apostrophes and zeros, 54 tender columns, 49 GB18030", "cn-back-office", "", "", true,
 			"门店销售明细\n打印:2026\n小票号,销售日期,销售时间,商品编码,数量,销售金额,售价金额,销售模式,现金,微信\n'000123,2026-3-5,10:00:00,'05007,2,20.00,25.00,零售,15,5\n'000123,2026-3-5,10:00:00,'05008,1,0,0,零售,15,5\n小计,,,,3,20.00,25.00,,,\n" +
 				"小票号,销售日期,销售时间,商品编码,数量,销售金额,售价金额,销售模式,现金,微信\n'000124,2026-3-5,11:00:00,'05007,1,10.00,12.50,退货,-10,0\n合计,,,,4,30.00,,,,\n",

@@ -243,7 +243,7 @@ type writer struct {
 // run reads, converts on all cores and writes in order. It holds at most a few chunks at a time.
 func (w *writer) run(ctx context.Context, src source, first *chunk, b *binding, layout Layout) error {
 	workers := runtime.GOMAXPROCS(0)
-	if len(b.fill.columns) > 0 {
+	if len(b.fill.columns)+len(b.plan.Profile.Detail) > 0 {
 		workers = 1
 	}
 	ctx, cancel := context.WithCancel(ctx)

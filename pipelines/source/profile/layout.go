@@ -47,6 +47,9 @@ func (p *Profile) columnsOf(header []string) map[string]int {
 			}
 		}
 	}
+	for i, name := range p.Detail {
+		found[name] = len(header) + i
+	}
 	return found
 }
 
@@ -60,7 +63,7 @@ func (p *Profile) score(row []string) int {
 		return n
 	}
 	for _, i := range p.columnsOf(row) {
-		if i >= 0 {
+		if i >= 0 && i < len(row) {
 			n++
 		}
 	}

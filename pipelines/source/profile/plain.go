@@ -58,7 +58,7 @@ func (p *Plan) ProvePlain(ctx context.Context, f File) (*Plain, error) {
 // mayBePlain tells whether the profile leaves anything to prove.
 func (p *Plan) mayBePlain() bool {
 	o := p.Profile
-	if o.Format != "auto" && o.Format != "csv" || o.Numbers.Decimal == "," || o.Whole || o.Dates.ZoneIn != "" || len(o.Refuse)+len(o.Nulls)+len(o.Fill.Columns)+len(o.Header.Names) > 0 {
+	if o.Format != "auto" && o.Format != "csv" || o.Numbers.Decimal == "," || o.Whole || len(o.Detail) > 0 || o.Dates.ZoneIn != "" || len(o.Refuse)+len(o.Nulls)+len(o.Fill.Columns)+len(o.Header.Names) > 0 {
 		return false
 	}
 	for _, s := range p.slots {

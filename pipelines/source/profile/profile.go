@@ -37,6 +37,7 @@ type Profile struct {
 	Nulls      []string          `yaml:"nulls"`   // texts that mean empty, besides the empty text
 	Columns    map[string]Column `yaml:"columns"` // name used below -> where it comes from
 	Define     map[string]string `yaml:"define"`  // name -> SQL over columns and other such names, for use in expressions
+	Detail     []string          `yaml:"detail"`  // columns of a second header below a record; see section.go
 	Fill       Fill              `yaml:"fill"`    // cells that are written on the first row of a group only
 	Dates      Dates             `yaml:"dates"`
 	Numbers    Numbers           `yaml:"numbers"`
@@ -296,7 +297,7 @@ func (p *Profile) checkColumns() error {
 			return p.bad("invalid_value", "write `bad: null`, or leave it out to refuse the row", []string{"columns", name, "bad"}, "bad: %q is not known", c.Bad)
 		}
 	}
-	for _, name := range p.Fill.names() {
+	for _, name := range append(p.Fill.names(), p.Detail...) {
 		if err := p.declared(name, []string{"fill"}); err != nil {
 			return err
 		}

@@ -83,6 +83,7 @@ type boundRule struct {
 // bind resolves columns to cells.
 func (p *Plan) bind(header []string, at map[string]int, exact bool, captures map[string]string, d decision) *binding {
 	b := &binding{plan: p, decision: d, header: header, exact: exact, nulls: p.Profile.Nulls}
+	b.exact = exact && len(p.Profile.Detail) == 0
 	b.zone, _ = time.LoadLocation(p.Profile.Dates.Zone) // checked when the profile was parsed
 	b.dates = dates{order: d.order, formats: p.Profile.Dates.Formats}
 	b.zoneIn = -1
@@ -169,6 +170,7 @@ type worker struct {
 	previous [][]byte // fill: the record above, copied
 	lost     bool     // fill: the first record of the group is refused
 	zones    map[string]*time.Location
+	section  section
 }
 
 func newWorker(b *binding) *worker {
@@ -221,6 +223,13 @@ func (w *worker) record(r row) {
 	if w.matches(w.rules[0], r.cells) {
 		p.ignored++
 		return
+	}
+	if len(w.plan.Profile.Detail) > 0 {
+		var skip bool
+		if r.cells, skip = w.within(r); skip {
+			p.ignored++
+			return
+		}
 	}
 	if why := w.shape(r); why != nil {
 		w.lost = w.lost || w.fill.begins(r.cells)
