@@ -12,6 +12,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/lake"
 	"github.com/omoflow/omoflow/pipelines/ingest"
+	"github.com/omoflow/omoflow/pipelines/source/file"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 )
 
@@ -208,4 +209,34 @@ func TestWorkbooksAndNamesOfArchives(t *testing.T) {
 		t.Fatalf("took %+v", r)
 	}
 	s.want("order_line", "location_id, sku", "南京|A")
+}
+
+// restless is a place whose files change while they are fetched, or are gone by then, the first time.
+type restless struct {
+	file.Place
+	why error
+}
+
+// Fetch fails once.
+func (p *restless) Fetch(ctx context.Context, name, dir string) (string, error) {
+	if err := p.why; err != nil {
+		p.why = nil
+		return "", err
+	}
+	return p.Place.Fetch(ctx, name, dir)
+}
+
+func TestAFileThatItsPlaceGivesUpWaits(t *testing.T) {
+	for _, why := range []error{file.ErrChanging, fs.ErrNotExist} {
+		s := newShop(t, packedYAML)
+		s.feed.Match = "*.csv"
+		s.put("a.csv", receipts("1,A,1,2026-01-05"))
+		s.feed.Place = &restless{s.feed.Place, why}
+		if r := s.run(); r.Files != 0 {
+			t.Fatalf("%v: took %+v", why, r)
+		}
+		if r := s.run(); r.Files != 1 || r.Counts.Accepted != 1 {
+			t.Fatalf("%v: the next run took %+v", why, r)
+		}
+	}
 }
