@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,5 +38,22 @@ func TestMistakesNameThePlaceAndTheNearestName(t *testing.T) {
 		if !strings.HasPrefix(err.Error(), c.want) || !strings.Contains(fault.HintOf(err), c.hint) {
 			t.Errorf("%s: got %q hint %q, want %s ... hint %s", name, err, fault.HintOf(err), c.want, c.hint)
 		}
+	}
+}
+
+// The example of the manual is a profile that compiles.
+func TestTheManualsExampleCompiles(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "sources", "profiles.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	p, err := Parse("profiles.md", []byte(example))
+	if err != nil {
+		t.Fatalf("%v (%s)", err, fault.HintOf(err))
+	}
+	if _, err := p.Compile(&Bind{}); err != nil {
+		t.Error(err)
 	}
 }
