@@ -99,6 +99,7 @@ func (p *project) buildOnly(ctx context.Context, a *app, only func(log string) b
 	if err != nil {
 		return released{}, err
 	}
+	a.record.published(candidate, rel, done.Built)
 	done.Release, done.Tables, done.Changed = rel.Seq, len(rel.Tables), candidate.Changed
 	for _, table := range rel.Tables {
 		done.Rows += table.Rows

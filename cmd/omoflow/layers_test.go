@@ -33,6 +33,7 @@ var floors = []struct {
 	{"internal/journal", []string{"internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/access", []string{"internal/journal", "internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
 	{"internal/lake", []string{"internal/journal", "internal/objstore", "internal/fault", "internal/failpoint", "internal/retail"}},
+	{"internal/history", []string{"internal/journal", "internal/objstore", "internal/fault", "internal/failpoint"}},
 	{"internal/queue", []string{"internal/fault"}},
 	{"internal/delivery", []string{"internal/notify", "internal/journal", "internal/objstore", "internal/fault", "internal/failpoint"}},
 	{"internal/release", []string{"internal/lake", "internal/journal", "internal/objstore", "internal/warehouse", "internal/fault", "internal/failpoint", "internal/retail"}},

@@ -26,6 +26,8 @@ type app struct {
 
 	building chan struct{} // of a service: holds one value while a release is built; nil elsewhere
 
+	record *record // of the run that goes on; nil when it is not kept
+
 	progressLock sync.Mutex
 	progressed   time.Time // when the last progress line was written
 }
@@ -64,10 +66,11 @@ the quarterly assessment and finance.`,
 		a.initCommand(), a.checkCommand(), a.runCommand(), a.rebuildCommand(), a.queryCommand(), a.reportCommand(),
 		a.exportCommand(), a.quarantineCommand(), a.explainCommand(), a.statusCommand(), a.storeCommand(), a.demoCommand(),
 		a.profileCommand(), a.repairCommand(), a.restatementsCommand(), a.scheduleCommand(), a.alertCommand(), a.serveCommand(), a.tokenCommand(),
-		a.sandboxCommand(),
+		a.runsCommand(), a.sandboxCommand(),
 	}
 	for _, command := range commands {
 		command.Long = strings.TrimSpace(command.Long) + "\n\n" + exitCodes
+		a.keepRecord(command)
 		root.AddCommand(command)
 	}
 	root.Args = func(_ *cobra.Command, args []string) error {
@@ -112,6 +115,7 @@ func (a *app) result(kind string, data, findings any, next []string, human func(
 			next[i] = "omoflow -C " + a.project + strings.TrimPrefix(line, "omoflow")
 		}
 	}
+	a.record.answered(data)
 	if a.json {
 		encoder := json.NewEncoder(a.stdout)
 		encoder.SetEscapeHTML(false)
@@ -138,6 +142,7 @@ const plainProgressEvery = 2 * time.Second
 // progress writes a line about long work to standard error: on a terminal it overwrites the last one, elsewhere it is a plain
 // line now and then, so that a log stays readable.
 func (a *app) progress(format string, args ...any) {
+	a.record.say(fmt.Sprintf(format, args...))
 	if a.quiet {
 		return
 	}

@@ -245,6 +245,7 @@ func (p *project) ingest(ctx context.Context, a *app, sources []string, back pas
 	options := p.ingestOptions(a, db)
 	options.Backfill = window
 	result, err := ingest.Run(ctx, options, feeds)
+	a.record.took(result)
 	a.progressDone()
 	done := ranOf(result)
 	done.Seconds = time.Since(began).Seconds()

@@ -201,7 +201,8 @@ func (in *inspection) mine(key string) bool {
 func (in *inspection) orphans(ctx context.Context) error {
 	return in.bucket.List(ctx, "", "", func(info objstore.Info) error {
 		_, named := in.named[info.Key]
-		if !named && !in.seen[info.Key] && !strings.HasPrefix(info.Key, "journal/") {
+		said := strings.HasPrefix(info.Key, "runs/") // by runs, which come and go with their month
+		if !named && !said && !in.seen[info.Key] && !strings.HasPrefix(info.Key, "journal/") {
 			in.Orphans++
 			in.OrphanBytes += info.Size
 		}
