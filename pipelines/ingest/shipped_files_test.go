@@ -124,6 +124,22 @@ func TestProfilesOfTills(t *testing.T) {
 	})
 }
 
+// Trap 44: order cells stand on the first row of an order, or are repeated on each: both make the same order.
+func TestShopifyOrdersWithAndWithoutRepeatedCells(t *testing.T) {
+	head := "Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Refunded Amount,Source,Location,Payment Method,Payment Reference\n"
+	cells := "a@example.com,paid,2026-03-16 09:30:22 -0500,USD,28.00,5.00,2.10,35.10,2.00,2026-03-16 09:30:22 -0500"
+	want := map[string][]string{
+		"order: order_id, channel, location_id, gross_amount, discount_amount, total_amount, ordered_at": {"#1001|store|Main|30.0000|2.0000|35.1000|2026-03-16 14:30:22"},
+		"payment: order_id, tender, amount, settlement_ref":                                              {"#1001|cash|35.1000|c1"},
+		"order_line: order_id, line_no, source_sku, quantity, location_id":                               {"#1001|1|C1|1.000|Main", "#1001|2|M1|2.000|Main"},
+		"refund: amount": {"3.0000"},
+	}
+	check(t, []sample{
+		{"on the first row", "shopify-orders", "", "", false, head + "#1001," + cells + ",1,Cap,10.00,C1,3.00,pos,Main,cash,c1\n#1001,,,,,,,,,,,2,Mug,10.00,M1,,,,,\n", lake.Counts{Read: 2, Accepted: 2}, want},
+		{"on every row", "shopify-orders", "", "", false, head + "#1001," + cells + ",1,Cap,10.00,C1,3.00,pos,Main,cash,c1\n#1001," + cells + ",2,Mug,10.00,M1,3.00,pos,Main,cash,c1\n", lake.Counts{Read: 2, Accepted: 2}, want},
+	})
+}
+
 func TestProfilesOfSettlements(t *testing.T) {
 	wechat := strings.Repeat("微信支付账单明细,,,,,,,,,,\n", 16)
 	alipay := strings.Repeat("------------------------------------------------------------------------------------\n", 1) + strings.Repeat("导出信息：\n", 21) + "---------支付宝（中国）网络技术有限公司  电子客户回单------------\n"
