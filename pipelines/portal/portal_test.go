@@ -263,8 +263,8 @@ func TestGroupsAndTablesKeepOrder(t *testing.T) {
 	}
 	cells := busyShop().now.Cells
 	slices.Reverse(cells)
-	tables, hidden := matrixTables(cells, false)
-	if hidden != 0 || len(tables) != 2 || tables[1].Feed != "tills/receipts" || len(tables[1].Rows) != 9 || len(tables[1].Days) != 14 || tables[1].Rows[8].Cells[0].State != "" {
+	days, tables, hidden := matrixTables(cells, false)
+	if hidden != 0 || len(tables) != 2 || tables[1].Feed != "tills/receipts" || len(tables[1].Rows) != 9 || len(days) != 14 || tables[1].Rows[8].Cells[0].State != "" {
 		t.Errorf("%d tables, %d hidden", len(tables), hidden)
 	}
 }

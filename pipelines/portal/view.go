@@ -29,6 +29,7 @@ type statusPage struct {
 	page
 	Held   held
 	Tiles  []tile
+	Days   []string // of the matrix
 	Tables []matrixTable
 	Hidden int  // complete locations that are not listed
 	All    bool // everything was asked for
@@ -61,7 +62,7 @@ func (p statusPage) Absent(section string) bool { return p.Held.absent(section) 
 // newStatusPage works out what the page at / shows.
 func newStatusPage(base page, h held, all bool) statusPage {
 	p := statusPage{page: base, Held: h, All: all, Feeds: feedLines(h.Feeds), Jobs: jobLines(h.Jobs), Recent: groups(h.Documents, recentVersions)}
-	p.Tables, p.Hidden = matrixTables(h.Cells, all)
+	p.Days, p.Tables, p.Hidden = matrixTables(h.Cells, all)
 	p.Tiles = []tile{p.releaseTile(), p.missingTile(), p.quarantineTile(), p.checksTile(), p.jobsTile()}
 	return p
 }
@@ -182,13 +183,10 @@ func feedLines(feeds []Feed) []feedLine {
 	return lines
 }
 
-// matrixTable is the matrix of one feed: locations down, days across.
+// matrixTable is the part of the matrix that is about one feed: locations down, days across.
 type matrixTable struct {
-	ID       string
-	Feed     string
-	From, To string
-	Days     []string
-	Rows     []matrixRow
+	Feed string
+	Rows []matrixRow
 }
 
 type matrixRow struct {
@@ -197,11 +195,16 @@ type matrixRow struct {
 }
 
 // matrixTables arranges the cells. When there are many rows and not all are asked for, complete ones are only counted.
-func matrixTables(cells []Cell, all bool) (tables []matrixTable, hidden int) {
+func matrixTables(cells []Cell, all bool) (days []string, tables []matrixTable, hidden int) {
 	cells = slices.Clone(cells)
 	slices.SortStableFunc(cells, func(a, b Cell) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Feed, b.Feed), cmp.Compare(a.Location, b.Location), cmp.Compare(a.Date, b.Date))
 	})
+	for _, c := range cells {
+		days = append(days, c.Date)
+	}
+	slices.Sort(days)
+	days = slices.Compact(days)
 	rows := 0
 	for len(cells) > 0 {
 		first := cells[0]
@@ -209,12 +212,12 @@ func matrixTables(cells []Cell, all bool) (tables []matrixTable, hidden int) {
 		if n < 0 {
 			n = len(cells)
 		}
-		table := arrange(cells[:n])
+		table := matrixTable{first.Source + "/" + first.Feed, arrange(cells[:n], days)}
 		rows += len(table.Rows)
 		tables, cells = append(tables, table), cells[n:]
 	}
 	if rows <= mostRows || all {
-		return tables, 0
+		return days, tables, 0
 	}
 	kept := tables[:0]
 	for _, table := range tables {
@@ -225,28 +228,23 @@ func matrixTables(cells []Cell, all bool) (tables []matrixTable, hidden int) {
 			kept = append(kept, table)
 		}
 	}
-	return kept, hidden
+	return days, kept, hidden
 }
 
-// arrange makes the table of one feed's cells, which are sorted by location and date.
-func arrange(cells []Cell) matrixTable {
-	t := matrixTable{Feed: cells[0].Source + "/" + cells[0].Feed}
-	t.ID = "matrix-" + cells[0].Source + "-" + cells[0].Feed
+// arrange makes the rows of one feed's cells, which are sorted by location and date.
+func arrange(cells []Cell, days []string) (rows []matrixRow) {
 	for _, c := range cells {
-		t.Days = append(t.Days, c.Date)
-	}
-	slices.Sort(t.Days)
-	t.Days = slices.Compact(t.Days)
-	t.From, t.To = t.Days[0], t.Days[len(t.Days)-1]
-	for _, c := range cells {
-		if n := len(t.Rows); n == 0 || t.Rows[n-1].Location != c.Location {
-			t.Rows = append(t.Rows, matrixRow{Location: c.Location, Cells: make([]Cell, len(t.Days))})
+		if n := len(rows); n == 0 || rows[n-1].Location != c.Location {
+			rows = append(rows, matrixRow{Location: c.Location, Cells: make([]Cell, len(days))})
 		}
-		day, _ := slices.BinarySearch(t.Days, c.Date)
-		t.Rows[len(t.Rows)-1].Cells[day] = c
+		day, _ := slices.BinarySearch(days, c.Date)
+		rows[len(rows)-1].Cells[day] = c
 	}
-	return t
+	return rows
 }
+
+// Columns is how many columns the matrix has.
+func (p statusPage) Columns() int { return 1 + len(p.Days) }
 
 func complete(r matrixRow) bool {
 	return !slices.ContainsFunc(r.Cells, func(c Cell) bool { return c.State != "" && c.State != "received" })
