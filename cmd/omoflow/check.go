@@ -75,6 +75,10 @@ func (a *app) check(ctx context.Context, readData string) error {
 	jobs, err := a.jobs(config)
 	add("schedules", fmt.Sprintf("%d jobs", len(jobs)), err)
 	add("alerts", fmt.Sprintf("%d channels, %d routes", len(config.Alerts.Channels), len(config.Alerts.Routes)), config.checkSecrets(ctx))
+	if config.HTTP.TLS != nil {
+		note, err := config.checkCertificate(a)
+		add("certificate", note, err)
+	}
 	a.checkLake(ctx, config, readData, func(line checked) { all = append(all, line) })
 	var failed []error
 	var rows [][]string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/access/certificate"
 	"github.com/omoflow/omoflow/internal/access/gate"
+	"github.com/omoflow/omoflow/internal/fault"
 )
 
 // HTTPConfig says how omoflow serve answers over HTTP.
@@ -69,4 +70,17 @@ func (c *Config) certificate(a *app) (*certificate.Files, error) {
 		return nil, nil
 	}
 	return certificate.Load(certificate.Options{Certificate: c.resolve(c.HTTP.TLS.Certificate), Key: c.resolve(c.HTTP.TLS.Key), Log: a.note})
+}
+
+// checkCertificate tells until when the certificate is valid; one that no browser takes any more is an error.
+func (c *Config) checkCertificate(a *app) (string, error) {
+	files, err := c.certificate(a)
+	if err != nil {
+		return "", err
+	}
+	end := files.Expires().UTC().Format(time.RFC3339)
+	if !files.Expires().After(time.Now()) {
+		return "", fault.New(fault.Usage, "certificate_expired", c.resolve(c.HTTP.TLS.Certificate), "renew it and put the new files there; a running omoflow serve takes them", "the certificate ended at %s", end)
+	}
+	return "valid until " + end, nil
 }

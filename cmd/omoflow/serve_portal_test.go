@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -223,5 +224,66 @@ func TestPortalSourceFollowsTheLogs(t *testing.T) {
 	changed.SHA256 = strings.Repeat("0", 64)
 	if _, err := s.Content(t.Context(), now.Documents[0], changed); err == nil {
 		t.Error("a file with other bytes was given")
+	}
+}
+
+func TestHTTPConfigIsValidated(t *testing.T) {
+	for text, want := range map[string]string{
+		"tls: {certificate: a.pem}":                         "http.tls",
+		"tls: {certificate: a.pem, key: b.pem, cipher: x}":  "cipher",
+		"trusted_proxies: [10.0.0.300]":                     "http.trusted_proxies",
+		"trusted_proxies: [10.0.0.1, 10.1.0.0/16, \"::1\"]": "",
+		"session_idle: 30":                                  "http.session_idle",
+		"session_longest: 1s":                               "http.session_longest",
+		"{session_idle: 30m, session_longest: 8h}":          "",
+	} {
+		dir := t.TempDir()
+		writeText(t, filepath.Join(dir, configName), "version: 1\ncompany: {home_currency: CNY, zone: Asia/Shanghai}\nhttp:\n  "+text+"\n")
+		config, err := loadConfig(dir)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if strings.HasPrefix(text, "trusted") && want == "" {
+			if o := config.HTTP.gateOptions(); len(o.Proxies) != 3 || !o.Proxies[0].Contains(netip.MustParseAddr("10.0.0.1")) || o.Proxies[0].Contains(netip.MustParseAddr("10.0.0.2")) {
+				t.Errorf("proxies %v", o.Proxies)
+			}
+		}
+	}
+	dir := t.TempDir()
+	selfSigned(t, dir)
+	writeText(t, filepath.Join(dir, configName), "version: 1\ncompany: {home_currency: CNY, zone: Asia/Shanghai}\nhttp:\n  tls: {certificate: cert.pem, key: key.pem}\n")
+	config, err := loadConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if note, err := config.checkCertificate(&app{quiet: true}); err != nil || !strings.HasPrefix(note, "valid until 2") {
+		t.Errorf("%q %v", note, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.checkCertificate(&app{quiet: true}); err == nil {
+		t.Error("a certificate without its key is fine")
+	}
+}
+
+func TestLifetimesOfTokens(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "12h": 12 * time.Hour, "never": 0, "0d": -1, "-1d": -1, "": -1, "4000d": -1, "1s": -1, "x": -1, "99999999h": -1} {
+		got, err := lifetime(text)
+		if (err != nil) != (want < 0) || err == nil && got != want {
+			t.Errorf("%q: %s, %v", text, got, err)
+		}
+	}
+}
+
+// The matrix is read again when what was awaited is due, and only then.
+func TestTheNextDueTimeIsTheFirstToCome(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+	if got := nextDue([]cell{{Due: at(-time.Hour)}, {Due: at(3 * time.Hour)}, {Due: at(2 * time.Hour)}, {}}, now); !got.Equal(now.Add(2 * time.Hour)) {
+		t.Errorf("next %s", got)
+	}
+	if got := nextDue([]cell{{Due: at(-time.Hour)}, {}}, now); !got.IsZero() {
+		t.Errorf("next %s", got)
 	}
 }
