@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/failpoint"
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/metrics"
 )
 
 // app carries what every command shares: streams and the global flags.
@@ -26,7 +28,9 @@ type app struct {
 
 	building chan struct{} // of a service: holds one value while a release is built; nil elsewhere
 
-	record *record // of the run that goes on; nil when it is not kept
+	logger  *slog.Logger     // of a service that nobody watches; nil elsewhere
+	metrics *metrics.Metrics // of a service; nil elsewhere
+	record  *record          // of the run that goes on; nil when it is not kept
 
 	progressLock sync.Mutex
 	progressed   time.Time // when the last progress line was written
@@ -143,7 +147,7 @@ const plainProgressEvery = 2 * time.Second
 // line now and then, so that a log stays readable.
 func (a *app) progress(format string, args ...any) {
 	a.record.say(fmt.Sprintf(format, args...))
-	if a.quiet {
+	if a.quiet || a.logger != nil {
 		return
 	}
 	a.progressLock.Lock()

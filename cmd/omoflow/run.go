@@ -246,6 +246,7 @@ func (p *project) ingest(ctx context.Context, a *app, sources []string, back pas
 	options.Backfill = window
 	result, err := ingest.Run(ctx, options, feeds)
 	a.record.took(result)
+	a.counted(result)
 	a.progressDone()
 	done := ranOf(result)
 	done.Seconds = time.Since(began).Seconds()

@@ -129,7 +129,7 @@ func (a *app) doJob(ctx context.Context, r ledger.Run) error {
 		_ = output.Close() // it is removed
 		_ = os.Remove(output.Name())
 	}()
-	inner := &app{stdout: output, stderr: a.stderr, building: a.building, record: &record{scheduled: &r}}
+	inner := &app{stdout: output, stderr: a.stderr, building: a.building, metrics: a.metrics, record: &record{scheduled: &r}}
 	root := inner.rootCommand()
 	root.SetArgs(append([]string{"--project", a.project, "--json", "--quiet"}, arguments...))
 	err = root.ExecuteContext(ctx)

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/omoflow/omoflow/internal/access/certificate"
 	"github.com/omoflow/omoflow/internal/access/gate"
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/internal/metrics"
 	"github.com/omoflow/omoflow/schedules"
 )
 
@@ -79,7 +81,8 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 		return err
 	}
 	a.building = make(chan struct{}, 1)
-	s := &server{app: a, flags: f}
+	a.logger = newLogger(a.stderr)
+	s := newServer(a, f)
 	first, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -110,6 +113,10 @@ func (a *app) note(format string, args ...any) {
 	if a.quiet {
 		return
 	}
+	if a.logger != nil {
+		a.logger.Info(fmt.Sprintf(format, args...))
+		return
+	}
 	a.progressLock.Lock()
 	defer a.progressLock.Unlock()
 	fmt.Fprintf(a.stderr, time.Now().UTC().Format(time.RFC3339)+" "+format+"\n", args...)
@@ -121,15 +128,30 @@ type server struct {
 	flags       serveFlags
 	change      sync.RWMutex // held while a request is answered; a reload waits for them, and they for it
 	current     *generation
-	certificate *certificate.Files // nil: plain HTTP; another one needs a restart, new files of it do not
-	retired     sync.WaitGroup     // generations that finish what they began
+	live        atomic.Pointer[generation] // the same, for those who hold no lock
+	certificate *certificate.Files         // nil: plain HTTP; another one needs a restart, new files of it do not
+	retired     sync.WaitGroup             // generations that finish what they began
+}
+
+func newServer(a *app, f serveFlags) *server {
+	s := &server{app: a, flags: f}
+	a.metrics = metrics.New(codeVersion(), s.lakeState)
+	return s
+}
+
+// enter makes a generation the one in force.
+func (s *server) enter(g *generation) {
+	s.current = g
+	s.live.Store(g)
 }
 
 // ServeHTTP answers with the generation in force.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.change.RLock()
 	defer s.change.RUnlock()
-	s.current.gate.ServeHTTP(w, r)
+	answer := &statusKeeper{ResponseWriter: w, status: http.StatusOK}
+	s.current.gate.ServeHTTP(answer, r)
+	s.app.metrics.Request(route(r.URL.Path), answer.status)
 }
 
 // run serves until ctx ends, then commits what was received and lets jobs finish.
@@ -138,7 +160,7 @@ func (s *server) run(ctx context.Context, listener net.Listener, first *generati
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	work := context.WithoutCancel(ctx)
-	s.current = first
+	s.enter(first)
 	first.start(work)
 	server := newHTTPServer(s)
 	ended := make(chan error, 1)
@@ -180,15 +202,17 @@ func (s *server) reload(ctx context.Context) {
 	next, err := s.open(ctx)
 	if err != nil {
 		s.app.note("reload: %v (%s); what was in force stays", err, fault.HintOf(err))
+		s.app.metrics.Reload(false)
 		return
 	}
 	s.change.Lock()
 	old := s.current
-	s.current = next
+	s.enter(next)
 	old.stopHooks() // what it received is committed before the new one takes more
 	s.change.Unlock()
 	next.start(ctx)
 	s.retired.Go(old.retire)
+	s.app.metrics.Reload(true)
 	s.app.note("reloaded")
 }
 

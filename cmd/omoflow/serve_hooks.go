@@ -135,6 +135,7 @@ func (s *hookService) close() {
 // commit makes deliveries durable and asks for a release.
 func (s *hookService) commit(ctx context.Context, name, stream string, deliveries []source.Delivery) error {
 	result, err := s.boxes[name+"."+stream].Take(ctx, deliveries)
+	s.app.counted(result)
 	if len(result.Batches) > 0 {
 		s.news(name, stream)
 	}

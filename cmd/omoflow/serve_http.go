@@ -53,6 +53,7 @@ func (g *generation) routes(before *gate.Gate) error {
 	if g.hooks != nil {
 		err = errors.Join(err, g.gate.Open("/hooks/", g.hooks.server)) // requests are proven by their signatures
 	}
+	g.gate.Handle("GET /metrics", access.View, g.app.metrics.Handler())
 	pages.Mount(g.gate)
 	return err
 }

@@ -21,12 +21,13 @@ func (a *app) newJobs(ctx context.Context, p *project, jobs []*schedules.Job, f 
 	name := workerName()
 	s := &jobService{app: a, runner: &ledger.Runner{
 		Ledger: ledger.Open(p.lake.Bucket, name, time.Now), Jobs: jobs, Do: a.doJob, Parallel: f.parallel, StopWithin: f.stop,
-		Report: func(e ledger.Event) { a.note("%s", eventLine(e)) },
+		Report: a.event,
 	}}
 	options, err := p.queueOptions(ctx)
 	if err != nil {
 		return nil, err
 	}
+	options.Logger = a.logger
 	options.Worker, options.Parallel, options.Work = name, f.parallel, s.take
 	if s.queue, err = queue.Open(ctx, options); err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func TestServeRunsJobsAndReadsItsConfigurationAgain(t *testing.T) {
 	said, stop := serveProject(t, dir, serveFlags{stop: time.Minute})
 	url := said.wait(t, `listening at (http://[0-9.:]+)`)
 	said.wait(t, `first \S+ done`)
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/hooks/shop": 401, "/elsewhere": 401, "/": 401} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/hooks/shop": 401, "/elsewhere": 401, "/metrics": 401, "/": 401} {
 		answer, err := http.Get(url + path)
 		if err != nil || answer.StatusCode != want {
 			t.Fatalf("%s: %v %v", path, answer, err)
@@ -134,7 +134,7 @@ func TestServeRunsJobsAndReadsItsConfigurationAgain(t *testing.T) {
 	}
 	hangUp("another job", fmt.Sprintf(everyMinute, "second"), `reloaded`)
 	said.wait(t, `second \S+ done`)
-	if err := stop(); err != nil || !strings.HasSuffix(said.String(), "stopped\n") {
+	if err := stop(); err != nil || !strings.Contains(said.String(), `"msg":"stopped"`) {
 		t.Errorf("stop: %v\n%s", err, said)
 	}
 }

@@ -124,6 +124,9 @@ func TestServeLetsInWhoHasAToken(t *testing.T) {
 	if code, body := v.get("/", "Authorization", "Bearer "+secret, "Accept-Language", "en"); code != 200 || !strings.Contains(body, "Shop · Status") || !strings.Contains(body, "often") {
 		t.Errorf("a program with a token: %d %s", code, body)
 	}
+	if code, body := v.get("/metrics", "Authorization", "Bearer "+secret); code != 200 || !strings.Contains(body, "omoflow_lake_up 1") || !strings.Contains(body, `route="healthz"`) {
+		t.Errorf("metrics: %d %s", code, body)
+	}
 	_, body := v.get("/", "Accept", "text/html")
 	form := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(body)
 	if form == nil {

@@ -68,7 +68,7 @@ func serveShop(t *testing.T, dir string) *served {
 func (s *served) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	process := &server{app: s.app, flags: serveFlags{webhooks: true, pull: time.Hour, maxBody: 1 << 20}}
+	process := newServer(s.app, serveFlags{webhooks: true, pull: time.Hour, maxBody: 1 << 20})
 	first, err := process.open(ctx)
 	if err != nil {
 		s.t.Fatal(err)
