@@ -191,13 +191,13 @@ func (p *Place) with(ctx context.Context, work func(*client.Client) error) error
 		if err != nil {
 			return err
 		}
-		stop := context.AfterFunc(ctx, p.drop)
+		stop := context.AfterFunc(ctx, func() { p.drop(nil) })
 		err = work(c)
 		stop()
 		if !lost(err) || try == 2 || ctx.Err() != nil {
 			return err
 		}
-		p.drop()
+		p.drop(c)
 	}
 }
 
@@ -207,9 +207,13 @@ func lost(err error) bool {
 	return errors.Is(err, client.ErrSSHFxConnectionLost) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network)
 }
 
-func (p *Place) drop() {
+// drop ends the connection, or only the one that broke: another fetch may have made a new one since.
+func (p *Place) drop(broken *client.Client) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if broken != nil && broken != p.files {
+		return
+	}
 	if p.conn != nil {
 		_, _ = p.files.Close(), p.conn.Close() // broken, or not wanted any more
 	}
@@ -217,7 +221,7 @@ func (p *Place) drop() {
 }
 
 // Close ends the connection; a later listing opens a new one.
-func (p *Place) Close() { p.drop() }
+func (p *Place) Close() { p.drop(nil) }
 
 // fault says what went wrong in the terms of a person who can mend it.
 func (p *Place) fault(ctx context.Context, remote string, err error) error {
