@@ -82,11 +82,28 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Logger = slog.New(warnings{o.Logger.Handler()})
 	if o.URL == "" {
 		return openSQLite(ctx, o)
 	}
 	return openPostgres(ctx, o)
 }
+
+// warnings passes on what River warns of, and not what it is about to do.
+type warnings struct{ slog.Handler }
+
+// Enabled tells whether a record of a level is passed on.
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs keeps the limit.
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup keeps the limit.
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 
