@@ -134,7 +134,17 @@ func (s *served) await(log string, limit time.Duration) release.Release {
 	if err != nil || !ok {
 		s.t.Fatalf("the log of %s: %v %v", log, ok, err)
 	}
+	var last int64
+	releases := lk.ReleaseLog() // it remembers its end, so that looking costs little of what is measured
 	for began := time.Now(); time.Since(began) < limit; time.Sleep(10 * time.Millisecond) {
+		end, _, err := releases.Tail(ctx)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if end.Seq == last {
+			continue
+		}
+		last = end.Seq
 		rel, ok, err := release.Latest(ctx, lk)
 		if err != nil {
 			s.t.Fatal(err)
