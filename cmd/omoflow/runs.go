@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -76,11 +77,7 @@ func (a *app) runsShowCommand() *cobra.Command {
 		Long:    "Shows one run. RUN is its id, the beginning or the last part of it, or last.",
 		Example: "  omoflow runs show last --json",
 		RunE: func(command *cobra.Command, args []string) error {
-			h, _, err := a.history(command.Context())
-			if err != nil {
-				return err
-			}
-			r, err := h.Find(command.Context(), args[0])
+			_, r, err := a.findRun(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -98,11 +95,7 @@ func (a *app) runsLogsCommand() *cobra.Command {
 		Long:    "Prints what a run said. RUN is its id, the beginning or the last part of it, or last.",
 		Example: "  omoflow runs logs last",
 		RunE: func(command *cobra.Command, args []string) error {
-			h, _, err := a.history(command.Context())
-			if err != nil {
-				return err
-			}
-			r, err := h.Find(command.Context(), args[0])
+			h, r, err := a.findRun(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -121,6 +114,16 @@ func (a *app) runsLogsCommand() *cobra.Command {
 			})
 		},
 	}
+}
+
+// findRun gives the run that an argument names.
+func (a *app) findRun(ctx context.Context, id string) (*history.History, history.Run, error) {
+	h, _, err := a.history(ctx)
+	if err != nil {
+		return nil, history.Run{}, err
+	}
+	r, err := h.Find(ctx, id)
+	return h, r, err
 }
 
 func whatRan(r history.Run) string {

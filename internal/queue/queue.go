@@ -118,7 +118,8 @@ func build[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], o Optio
 	}
 	name := "lake_" + notInName.ReplaceAllString(strings.ToLower(o.Name), "_")
 	config := &river.Config{
-		ID: clientID(o.Worker), Logger: o.Logger, JobTimeout: -1, RescueStuckJobsAfter: longest, MaxAttempts: 1, FetchPollInterval: poll,
+		ID: clientID(o.Worker), Logger: o.Logger, PollOnly: o.URL == "", // a file has no notifications; River would look for them 20 times a second
+		JobTimeout: -1, RescueStuckJobsAfter: longest, MaxAttempts: 1, FetchPollInterval: poll,
 		CompletedJobRetentionPeriod: keep, CancelledJobRetentionPeriod: keep, DiscardedJobRetentionPeriod: keep,
 	}
 	if o.Work != nil {
