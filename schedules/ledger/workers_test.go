@@ -193,6 +193,7 @@ func (f fleet) run(t *testing.T) (orphans []orphan, kills int) {
 		members[i] = f.start(t, f.Workers+kills)
 	}
 	f.await(t, watcher, jobs)
+	time.Sleep(2 * time.Second) // the last one that was started can be asked to end only when it listens for that
 	for _, m := range members {
 		_ = m.command.Process.Signal(syscall.SIGTERM) // it is alive
 	}
