@@ -123,7 +123,7 @@ func (r *record) end(ctx context.Context, err error, peak int64) {
 	switch {
 	case err == nil:
 		r.run.Outcome = history.Done
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled): // a person or a stopping process; a time limit is a failure
 		r.run.Outcome = history.Interrupted
 	case fault.KindOf(err) == fault.Partial:
 		r.run.Outcome = history.Partial

@@ -136,6 +136,9 @@ func (r *Runner) finish(running context.Context, j *schedules.Job, t Tick, faile
 	_, err := r.Ledger.update(ctx, j.Name, func(s State, _ bool) (change, error) {
 		i := s.own(t.At, t.Attempt, r.Ledger.worker)
 		if i < 0 {
+			if last := s.Last; last != nil && last.Outcome == Cancelled && last.From.Equal(t.At) {
+				event.What, event.Why = Cancelled, last.Why
+			}
 			return change{}, errLost
 		}
 		open := &s.Open[i]
@@ -169,6 +172,7 @@ func (r *Runner) finish(running context.Context, j *schedules.Job, t Tick, faile
 	})
 	failpoint.Hit("schedule.noted")
 	switch {
+	case errors.Is(err, errLost) && event.What == Cancelled:
 	case errors.Is(err, errLost):
 		event.What, event.Why = "lost", errLost.Error()
 	case err != nil: // the claim lapses, and the tick is run again

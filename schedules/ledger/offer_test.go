@@ -18,12 +18,13 @@ func TestCancelStopsWhatRuns(t *testing.T) {
 		store := mem.New()
 		jobs := load(t, `name: a, cron: "0 * * * *", retries: {max: 5}`)
 		began, ended := make(chan struct{}, 9), make(chan time.Time, 9)
+		var last atomic.Value
 		r := &Runner{Ledger: Open(store, "w", time.Now), Jobs: jobs, Do: func(ctx context.Context, _ Run) error {
 			began <- struct{}{}
 			<-ctx.Done()
 			ended <- time.Now()
 			return ctx.Err()
-		}}
+		}, Report: func(e Event) { last.Store(e.What) }}
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
 		go func() { served <- r.Serve(ctx) }()
@@ -41,8 +42,8 @@ func TestCancelStopsWhatRuns(t *testing.T) {
 		}
 		time.Sleep(30 * time.Minute)
 		s, _, err := hand.State(ctx, "a")
-		if err != nil || len(s.Open) > 0 || s.Last.Outcome != Cancelled || s.Last.Why != "cancelled by ann: wrong files" || len(began) > 0 {
-			t.Errorf("%+v %v, begun again %d times", s, err, len(began))
+		if err != nil || len(s.Open) > 0 || s.Last.Outcome != Cancelled || s.Last.Why != "cancelled by ann: wrong files" || len(began) > 0 || last.Load() != Cancelled {
+			t.Errorf("%+v %v, begun again %d times, last told %v", s, err, len(began), last.Load())
 		}
 		cancel()
 		if err := <-served; err != nil {
