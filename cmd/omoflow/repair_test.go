@@ -46,7 +46,8 @@ func TestRepairMakesEverythingDerivedAgain(t *testing.T) {
 	if output := runOmoflow(t, dir, "repair", "-q"); !strings.Contains(output, "nothing is lost or damaged") {
 		t.Errorf("the second repair says %s", output)
 	}
-	for _, folder := range []string{"tables", "manifests", "staged", "raw", "reports", "heads", "rules"} {
+	// A damaged manifest hides the files it names: another table's is damaged.
+	for _, folder := range []string{"tables/sales.day", "manifests/assessment.kpi", "staged", "raw", "reports", "heads", "rules"} {
 		flip(t, filepath.Join(lake, folder))
 	}
 	refused(t, dir, 9, "7 damaged or missing", "check", "--read-data")
@@ -84,12 +85,13 @@ func lakeFiles(t *testing.T, lake string) map[string]string {
 	return files
 }
 
-// same compares a lake with what it held; objects that a repair set aside do not count.
+// same compares a lake with what it held; objects that a repair set aside do not count, nor does the record of what ran, which
+// grows with every command.
 func same(t *testing.T, lake string, before map[string]string) {
 	t.Helper()
 	after := lakeFiles(t, lake)
 	for _, key := range sortedKeys(before) {
-		if after[key] != before[key] {
+		if after[key] != before[key] && !strings.HasPrefix(key, "heads/run/") {
 			t.Errorf("%s: sha256 %.12s before, %.12s after", key, before[key], after[key])
 		}
 	}
