@@ -299,7 +299,7 @@ func TestProofWorkers(t *testing.T) {
 	case "pr":
 		f.For = 30 * time.Second
 	case "long":
-		f.Lease, f.Every, f.For, f.Ticks = 45*time.Second, 10*time.Second, 2*time.Minute, 40
+		f.Lease, f.Every, f.For, f.Ticks, f.Takes = 45*time.Second, 10*time.Second, 2*time.Minute, 30, 3*time.Second
 	}
 	for _, c := range []struct {
 		name     string
