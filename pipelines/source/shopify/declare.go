@@ -84,6 +84,9 @@ restart asks for what was kept and not read. Lost, late, repeated and reordered 
 	}
 }
 
+// maxSkew is how far two clocks may be apart before it matters.
+const maxSkew = 5 * time.Minute
+
 // Check asks for one record of everything the streams read and compares permissions, zone, clock and API version.
 func (s *shop) Check(ctx context.Context) []source.Probe {
 	a, err := s.about(ctx)
@@ -97,7 +100,7 @@ func (s *shop) Check(ctx context.Context) []source.Probe {
 	if a.zone != "" && a.zone != s.zone() {
 		note("zone", "zone_differs", "the shop keeps %s, its days are counted by %s; write zone: to change that", a.zone, s.zone())
 	}
-	if skew := s.now().UTC().Sub(a.now); skew.Abs() > 5*time.Minute {
+	if skew := s.now().UTC().Sub(a.now); skew.Abs() > maxSkew {
 		note("clock", "clock_skew", "the shop's clock is %s away from ours; cursors follow the shop's", skew.Abs().Round(time.Second))
 	}
 	asked := s.settings.Text("api_version")

@@ -241,3 +241,24 @@ func TestUserErrorsAreErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A comparison done while the shop's clock was ahead does not put off the next one.
+func TestComparedInTheFuture(t *testing.T) {
+	s := newSite(t)
+	s.add(2, false)
+	feed, _ := s.orders1(t, nil)
+	asked := func(cursor string) int {
+		before := s.sim.Calls()
+		var got []string
+		if _, err := feed.Reconcile.Reconcile(context.Background(), []byte(cursor), func(context.Context) ([]source.Known, error) { return nil, nil }, collect(t, &got)); err != nil {
+			t.Fatal(err)
+		}
+		return s.sim.Calls() - before
+	}
+	for ahead, due := range map[time.Duration]bool{-time.Hour: false, time.Minute: false, 20 * time.Hour: true, -25 * time.Hour: true} {
+		at := s.now.Add(ahead).Format(time.RFC3339)
+		if n := asked(`{"reconciled":"` + at + `"}`); (n > 1) != due {
+			t.Errorf("compared %s from now: %d questions, due %v", ahead, n, due)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func (s *shop) checkSite(ctx context.Context) source.Probe {
 	switch {
 	case site.Zone != "" && site.Zone != s.zone():
 		probe.Err = fault.New(fault.Findings, "zone_differs", "zone", "", "the shop keeps %s, its days are counted by %s; write zone: to change that", site.Zone, s.zone())
-	case skew.Abs() > 5*time.Minute:
+	case skew.Abs() > maxSkew:
 		probe.Err = fault.New(fault.Findings, "clock_skew", "", "", "the shop's clock is %s away from ours; cursors follow the shop's", skew.Abs().Round(time.Second))
 	}
 	return probe

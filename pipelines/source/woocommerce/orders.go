@@ -219,11 +219,15 @@ func sameAmount(a, b string) bool {
 	return trim(a) == trim(b)
 }
 
-// due tells by the shop's clock whether a periodic work is to be done again.
+// due tells by the shop's clock whether a periodic work is to be done again. One done in the future is done again at
+// once: the clock was put right, and what changed meanwhile may lie before the saved position.
 func (s *shop) due(ctx context.Context, last time.Time, every string) (time.Time, bool, error) {
 	now, err := s.serverNow(ctx)
-	return now, err == nil && (last.IsZero() || !now.Before(last.Add(s.settings.Duration(every)))), err
+	return now, err == nil && (last.IsZero() || last.After(now.Add(maxSkew)) || !now.Before(last.Add(s.settings.Duration(every)))), err
 }
+
+// maxSkew is how far two clocks may be apart before it matters.
+const maxSkew = 5 * time.Minute
 
 // refusedStatus tells the answer 400 of a shop that does not know a status.
 func refusedStatus(err error) bool {
