@@ -135,8 +135,8 @@ func oddFiles() []oddFile {
 		{"C17 bomb of one row", "till-S2-odd.csv.gz", func() []byte { return gzipped(append([]byte(h), bytes.Repeat([]byte("0"), bomb)...)) }, "record_too_long", lake.Counts{}},
 		{"C17 nested zip", "till-S2-odd.csv.zip", func() []byte { return zipped("a.csv", string(zipped("b.csv", h+oddRow))) }, "nested_archive", lake.Counts{}},
 		{"C17 nested gzip", "till-S2-odd.csv.gz", func() []byte { return gzipped(gzipped([]byte(h + oddRow))) }, "nested_archive", lake.Counts{}},
-		{"C17 zip of two files", "till-S2-odd.csv.zip", func() []byte { return zipped("a.csv", h+oddRow, "b.csv", h+oddRow) }, "zip_not_one_file", lake.Counts{}},
-		{"C17 zip that climbs out", "till-S2-odd.csv.zip", func() []byte { return zipped("../../../../tmp/omoflow-evil.csv", h+oddRow) }, "", one},
+		{"C17 zip of a file and a zip", "till-S2-odd.csv.zip", func() []byte { return zipped("a.csv", h+oddRow, "b.zip", string(zipped("c.csv", h+oddRow))) }, "nested_archive", lake.Counts{}},
+		{"C17 zip that climbs out", "till-S2-odd.csv.zip", func() []byte { return zipped("../../../../tmp/omoflow-evil.csv", h+oddRow) }, "archive_traversal", lake.Counts{}},
 		{"C18 huge cell", "till-S2-odd.csv", func() []byte {
 			return []byte(h + oddTen + "R2,2026-01-05,\"" + strings.Repeat("x", cell) + "\",1,1,c\n")
 		}, "record_too_long", lake.Counts{}},

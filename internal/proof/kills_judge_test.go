@@ -42,6 +42,9 @@ func (k *killer) contentOf(dir string) map[string]string {
 		return bad(err)
 	}
 	for _, name := range logs {
+		if strings.HasPrefix(name, "run/") {
+			continue // what ran is another thing after a crash; a killed run leaves no record
+		}
 		err := journal.Open(lk.Bucket, name, journal.Options{}).Read(ctx, 1, func(e journal.Entry) error {
 			body := string(e.Body)
 			if e.Kind == release.KindRelease {
@@ -100,7 +103,7 @@ func describeRelease(content map[string]string, what string, rel release.Release
 func describeFiles(ctx context.Context, content map[string]string, lk *lake.Lake, dir string) error {
 	for _, prefix := range []string{"reports/", "journal/"} {
 		err := lk.Bucket.List(ctx, prefix, "", func(info objstore.Info) error {
-			if prefix == "journal/" && !strings.Contains(info.Key, "checkpoint") {
+			if prefix == "journal/" && (!strings.Contains(info.Key, "checkpoint") || strings.HasPrefix(info.Key, "journal/run/")) {
 				return nil
 			}
 			data, err := objstore.ReadAll(ctx, lk.Bucket, info.Key, 0)

@@ -121,6 +121,7 @@ type simulation struct {
 	kills, stops, jumps, outages, paused int
 	next                                 int
 	workers                              []*process // all that ever were; of mu
+	tasks                                sync.WaitGroup
 }
 
 func (s *simulation) fail(format string, args ...any) {
@@ -201,10 +202,10 @@ func (s *simulation) queue(_ context.Context, job string, tick time.Time, attemp
 	last := s.workers[max(0, len(s.workers)-3):]
 	s.mu.Unlock()
 	for i := range fate >> 8 % 3 {
-		go func() {
+		s.tasks.Go(func() {
 			time.Sleep(time.Duration(fate>>(16+i)%40) * time.Minute)
 			_ = last[int(fate>>(24+i))%len(last)].runner.Take(context.Background(), job, tick, attempt) // a dead one fails
-		}()
+		})
 	}
 	return nil
 }
@@ -287,6 +288,7 @@ func simulate(t *testing.T, zone string, seed uint64, days int, sum *totals) {
 	time.Sleep(4 * 24 * time.Hour)
 	last.cancel()
 	<-last.ended
+	s.tasks.Wait() // what the queue gives late
 	for i, j := range s.jobs {
 		s.judge(j, simulated[i].oracle, sum)
 	}

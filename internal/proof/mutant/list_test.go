@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"count duplicates twice", "pipelines/ingest/batch.go", "t.Counts = lake.Counts{Read: reads, Duplicate: reads}", "t.Counts = lake.Counts{Read: 2 * reads, Duplicate: 2 * reads}", ingestPkg, "TestTheSameBytesAreTakenOnceAndNewBytesReplace"},
 	{"drop a quarantine row", "pipelines/ingest/quarantine.go", "for _, r := range t.refusals {", "for _, r := range t.refusals[:max(0, len(t.refusals)-1)] {", ingestPkg, "TestRefusedRecordsWaitInQuarantine"},
 	{"take a file whose refused records pass the limit", "pipelines/ingest/batch.go", "if t.Refused || t.refused*1_000_000 <= b.RefuseOver*t.outcome.Read {", "if t.Refused || t.refused*1_000_000 >= b.RefuseOver*t.outcome.Read {", ingestPkg, "TestTooManyRefusedRecordsRefuseTheFile"},
-	{"ignore the cursor: start the log anew", "pipelines/ingest/ingest.go", "		f.seq = e.Seq\n", "		f.seq = 0\n", ingestPkg, "TestTheSameBytesAreTakenOnceAndNewBytesReplace"},
+	{"ignore the cursor: start the log anew", "pipelines/ingest/state.go", "		f.seq = e.Seq\n", "		f.seq = 0\n", ingestPkg, "TestTheSameBytesAreTakenOnceAndNewBytesReplace"},
 
 	{"reuse a partition whatever its fingerprint", "transforms/model.go", "if b.reuse && t.old.Fingerprint == t.fingerprint {", "if b.reuse {", enginePkg, "TestIncrementalEqualsFull"},
 	{"leave the inputs out of the fingerprint", "transforms/model.go", "parts = append(parts, input.Name, s.digest)", "parts = append(parts, input.Name)", enginePkg, "TestIncrementalEqualsFull"},

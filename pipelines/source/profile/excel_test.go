@@ -209,7 +209,7 @@ func TestADelimiterThatChangesHalfWayIsNamed(t *testing.T) {
 }
 
 // A workbook's rows pass through; only its words are held.
-func TestWorkbooksAreReadInBoundedMemory(t *testing.T) {
+func TestProofWorkbooksInBoundedMemory(t *testing.T) {
 	rows := 20_000
 	if os.Getenv("OMOFLOW_PROOF") == "long" {
 		rows = 1_000_000

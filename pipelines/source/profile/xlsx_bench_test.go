@@ -52,9 +52,9 @@ func wideBook(t testing.TB, rows int) string {
 	return path
 }
 
-// TestWorkbooksAreReadAsFastAsTheirLibraryReadsThem compares with excelize's own streaming read; the scale of the bar, 200,000
+// TestProofWorkbooksAsFastAsTheirLibrary compares with excelize's own streaming read; the scale of the bar, 200,000
 // rows, is asked for by OMOFLOW_PROOF.
-func TestWorkbooksAreReadAsFastAsTheirLibraryReadsThem(t *testing.T) {
+func TestProofWorkbooksAsFastAsTheirLibrary(t *testing.T) {
 	rows := 5_000
 	if os.Getenv("OMOFLOW_PROOF") != "" {
 		rows = 200_000
