@@ -2,7 +2,6 @@ package transforms
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"github.com/omoflow/omoflow/internal/objstore"
 	"github.com/omoflow/omoflow/internal/objstore/localfs"
 	"github.com/omoflow/omoflow/internal/release"
-	"github.com/omoflow/omoflow/internal/retail"
 	"github.com/omoflow/omoflow/internal/warehouse"
 )
 
@@ -56,70 +54,6 @@ func newShop(t *testing.T, threads int, trees ...fs.FS) *shop {
 		Lake: lk, DB: db, Cache: objstore.NewCache(bucket, filepath.Join(dir, "cache"), 0), Project: project, Dir: filepath.Join(dir, "scratch"),
 		Config: map[string]string{"home_currency": "CNY"}, Code: "test",
 	}}
-}
-
-// order is one staged row: order, store, customer, amount and day (empty: none), of a file.
-type order struct {
-	id, store, customer, amount, day string
-	file                             int
-}
-
-// deliver appends a batch of orders.
-func (s *shop) deliver(feed, id string, orders []order, supersedes ...lake.FileRef) {
-	s.t.Helper()
-	ctx := s.t.Context()
-	stream, _ := retail.StreamNamed("order")
-	var columns []warehouse.Column
-	for _, c := range stream.All() {
-		columns = append(columns, warehouse.Column{Name: c.Name, Type: c.Type})
-	}
-	staged := lake.Staged{Stream: "order", Months: map[string]int64{}}
-	batch := lake.Batch{ID: id, Source: "till", Feed: feed, Supersedes: supersedes}
-	var rows [][]string
-	for i, o := range orders {
-		values := map[string]string{"source": "till", "source_record_id": o.id, "source_version": "", "batch": id, "file_no": fmt.Sprint(o.file), "source_row": fmt.Sprint(i + 1),
-			"business_date": o.day, "order_id": o.id, "location_id": o.store, "source_customer_id": o.customer, "total_amount": o.amount, "channel": "store"}
-		row := make([]string, len(columns))
-		for j, c := range columns {
-			row[j] = values[c.Name]
-		}
-		rows = append(rows, row)
-		staged.Months[o.day[:min(7, len(o.day))]]++
-		if o.day != "" && (staged.MinDate == "" || o.day < staged.MinDate) {
-			staged.MinDate = o.day
-		}
-		staged.MaxDate = max(staged.MaxDate, o.day)
-		for len(batch.Files) <= o.file {
-			batch.Files = append(batch.Files, lake.File{No: len(batch.Files), Name: fmt.Sprintf("%s-%d.csv", id, len(batch.Files))})
-		}
-		batch.Files[o.file].Counts.Read++
-		batch.Files[o.file].Counts.Accepted++
-	}
-	n := int64(len(orders))
-	batch.Counts = lake.Counts{Read: n, Accepted: n}
-	if n > 0 {
-		if err := warehouse.LoadText(ctx, s.opt.DB, "delivered", columns, rows); err != nil {
-			s.t.Fatal(err)
-		}
-		path := filepath.Join(s.t.TempDir(), "staged.parquet")
-		made, err := s.opt.DB.CopyParquet(ctx, "SELECT * REPLACE (coalesce(source_version, '') AS source_version) FROM delivered ORDER BY source_row", path, warehouse.CopyOptions{})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		staged.Object = lake.Object{Key: lake.StagedKey("till", feed, id, "order"), SHA256: made.SHA256, Bytes: made.Bytes, Rows: made.Rows}
-		if _, err := objstore.PutOrSame(ctx, s.lake.Bucket, staged.Object.Key, objstore.File(path), objstore.PutOptions{SHA256: made.SHA256}); err != nil {
-			s.t.Fatal(err)
-		}
-		batch.Staged = []lake.Staged{staged}
-	}
-	log := s.lake.StreamLog("till", feed)
-	tail, _, err := log.Tail(ctx)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := log.Append(ctx, tail.Seq+1, lake.KindBatch, batch); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // publish builds and publishes, and gives what was done per table.
