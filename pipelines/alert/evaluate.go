@@ -87,6 +87,8 @@ const (
 	leastArrivals = 5
 	oneArrival    = 10 * time.Minute // what comes within this is one arrival
 	leastSilence  = 26 * time.Hour
+	wholeWeek     = 8 * 24 * time.Hour // of arrivals shows whether weekends are free
+	freeDays      = 4 * 24 * time.Hour // may be, until that is known
 )
 
 func silent(r rule, f Facts) []Finding {
@@ -119,13 +121,19 @@ func silent(r rule, f Facts) []Finding {
 
 // pace is how long a feed may be silent: twice its usual pause, and more than its longest lately.
 func pace(arrivals []time.Time) time.Duration {
-	arrivals = arrivals[max(len(arrivals)-paceArrivals-1, 0):]
+	last := arrivals[len(arrivals)-1]
+	from := slices.IndexFunc(arrivals, func(at time.Time) bool { return last.Sub(at) <= 2*wholeWeek }) // weekends of a busy feed are looked at too
+	arrivals = arrivals[max(min(from, len(arrivals)-paceArrivals-1), 0):]
 	var gaps []time.Duration
 	for i := 1; i < len(arrivals); i++ {
 		gaps = append(gaps, arrivals[i].Sub(arrivals[i-1]))
 	}
 	slices.Sort(gaps)
-	return max(2*gaps[len(gaps)/2], gaps[len(gaps)-1]*5/4, leastSilence)
+	least := leastSilence
+	if last.Sub(arrivals[0]) < wholeWeek {
+		least = freeDays
+	}
+	return max(2*gaps[len(gaps)/2], gaps[len(gaps)-1]*5/4, least)
 }
 
 func missing(r rule, f Facts) []Finding {

@@ -61,8 +61,8 @@ func TestASilentFeed(t *testing.T) {
 		{"weekly, fifteen days ago", daily("masters", 10, 7*day, 15*day), "silent tills/masters"},
 		{"a single import long ago", daily("masters", 1, day, 100*day), ""},
 		{"an import of many batches at once", daily("masters", 50, time.Second, 30*day), ""},
-		{"every quarter of an hour, a day ago", daily("api", 90, 15*time.Minute, 25*time.Hour), ""},
-		{"every quarter of an hour, longer ago", daily("api", 90, 15*time.Minute, 27*time.Hour), "silent tills/api"},
+		{"every quarter of an hour, a day ago", daily("api", 1000, 15*time.Minute, 25*time.Hour), ""},
+		{"every quarter of an hour, longer ago", daily("api", 1000, 15*time.Minute, 27*time.Hour), "silent tills/api"},
 	} {
 		if got := see(p, alert.Facts{At: noon, Batches: c.batches}); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
