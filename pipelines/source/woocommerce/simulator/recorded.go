@@ -48,6 +48,114 @@ func FromRecordings(dir, zone string) (*Shop, error) {
 	return s, s.readStatuses(dir)
 }
 
+// EditAsRecorded makes of a shop FromRecordings the one after the recorded edits, at the time when it was walked again:
+// created, changed, restored, trashed and deleted orders, refunds, products, stock and customers.
+func (s *Shop) EditAsRecorded(dir string) error {
+	exchanges := map[string][]httpapi.Exchange{}
+	for _, folder := range []string{"orders_incremental_overlap", "refunds_incremental", "products_incremental", "orders_ids_after", "orders_trash_after"} {
+		found, err := httpapi.ReadExchanges(os.DirFS(filepath.Join(dir, folder)))
+		if err != nil {
+			return err
+		}
+		exchanges[folder] = found
+	}
+	if err := s.takeHooks(filepath.Join(dir, "webhooks")); err != nil {
+		return err
+	}
+	for folder, list := range map[string]string{"orders_incremental_overlap": "orders", "refunds_incremental": "refunds", "products_incremental": "products"} {
+		for _, e := range exchanges[folder] {
+			if err := s.putAll(list, e); err != nil {
+				return err
+			}
+			if date, err := time.Parse(time.RFC1123, e.Response.Headers["Date"]); err == nil && list == "orders" {
+				s.Now = date.UTC
+			}
+		}
+	}
+	return s.vanish(exchanges["orders_ids_after"], exchanges["orders_trash_after"])
+}
+
+// takeHooks takes what the shop sent of each change: the only place where variations, customers and orders that changed
+// without a new date are shown.
+func (s *Shop) takeHooks(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files { // in order of arrival
+		text, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		if err != nil {
+			return err
+		}
+		var sent struct {
+			Request struct {
+				Headers map[string]string
+				Body    string `json:"body_raw"`
+			}
+		}
+		if json.Unmarshal(text, &sent) != nil {
+			continue // the state of the failing hook
+		}
+		kind, what, _ := strings.Cut(sent.Request.Headers["X-WC-Webhook-Topic"], ".")
+		list := kind + "s"
+		var one struct{ Type string }
+		if what == "deleted" || !s.known(list) || json.Unmarshal([]byte(sent.Request.Body), &one) != nil {
+			continue
+		}
+		if one.Type == "variation" {
+			list = "variations"
+		}
+		var e httpapi.Exchange
+		e.Response.Body = []byte(sent.Request.Body)
+		if err := s.putAll(list, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vanish trashes and deletes what the lists of ids do not show any more.
+func (s *Shop) vanish(listed, trashed []httpapi.Exchange) error {
+	ids := func(exchanges []httpapi.Exchange) (map[int64]bool, error) {
+		all := map[int64]bool{}
+		for _, e := range exchanges {
+			var rows []struct{ ID int64 }
+			if err := json.Unmarshal(e.Response.Body, &rows); err != nil {
+				return nil, err
+			}
+			for _, r := range rows {
+				all[r.ID] = true
+			}
+		}
+		return all, nil
+	}
+	shown, err := ids(listed)
+	if err != nil {
+		return err
+	}
+	trash, err := ids(trashed)
+	if err != nil {
+		return err
+	}
+	for _, r := range s.All("orders") {
+		switch {
+		case shown[r.ID] || !s.listed(&r, "any"):
+		case trash[r.ID]:
+			r.Raw = []byte(strings.Replace(string(r.Raw), `"status":"`+r.Status+`"`, `"status":"trash"`, 1))
+			r.Status = "trash"
+			s.Put("orders", r)
+		default:
+			s.Remove("orders", r.ID)
+			for _, refund := range s.All("refunds") {
+				if refund.Parent == r.ID {
+					s.Remove("refunds", refund.ID)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // readStatuses takes the registered statuses and the kind of storage from the recordings.
 func (s *Shop) readStatuses(dir string) error {
 	exchanges, err := httpapi.ReadExchanges(os.DirFS(dir))
@@ -117,4 +225,17 @@ func (s *Shop) putAll(list string, e httpapi.Exchange) error {
 		s.Put(list, r)
 	}
 	return nil
+}
+
+// Touch gives an order another date of change, as WooCommerce writes it in GMT.
+func (s *Shop) Touch(id int64, modified string) {
+	r, ok := s.Get("orders", id)
+	at, err := time.Parse(stamp, modified)
+	if !ok || err != nil {
+		return
+	}
+	old := r.Modified.Format(stamp)
+	r.Raw = []byte(strings.Replace(string(r.Raw), `"date_modified_gmt":"`+old+`"`, `"date_modified_gmt":"`+modified+`"`, 1))
+	r.Modified = at
+	s.Put("orders", r)
 }
