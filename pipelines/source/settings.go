@@ -172,3 +172,13 @@ func sortedNames(m map[string]any) []string {
 	slices.Sort(names)
 	return names
 }
+
+// Streams refuses a name among the configured streams that is not one of the source's.
+func (s Settings) Streams(known []string) error {
+	for _, name := range s.List("streams") {
+		if !slices.Contains(known, name) {
+			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(known, ", "), "%q is not a stream", name)
+		}
+	}
+	return nil
+}

@@ -34,10 +34,8 @@ type shop struct {
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
 	one := &shop{settings: s, size: int(s.Number("page_size")), overlap: s.Duration("overlap")}
-	for _, name := range s.List("streams") {
-		if !slices.Contains(streamNames(), name) {
-			return nil, fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
-		}
+	if err := s.Streams(streamNames()); err != nil {
+		return nil, err
 	}
 	switch {
 	case one.size < 1 || one.size > 2000:

@@ -2,22 +2,16 @@ package pinduoduo
 
 import (
 	"github.com/omoflow/omoflow/pipelines/source"
-	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+	"github.com/omoflow/omoflow/pipelines/source/router"
 )
 
 func streamNames() []string { return []string{"orders", "refunds"} }
 
 func declaration() source.Declaration {
-	fields := httpapi.Fields()
-	for i, f := range fields {
-		if f.Name == "url" {
-			fields[i].Default, fields[i].Required, fields[i].Help = "https://gw-api.pinduoduo.com", false, "address of the gateway"
-		}
-	}
 	return source.Declaration{
 		Name:  Name,
 		About: "a shop on Pinduoduo, read over its open platform",
-		Fields: append(fields,
+		Fields: append(router.Fields("https://gw-api.pinduoduo.com"),
 			source.Field{Name: "client_id", Type: "secret", Required: true, Secret: true, Help: "the application, by reference: env:PDD_ID"},
 			source.Field{Name: "client_secret", Type: "secret", Required: true, Secret: true, Help: "secret of the application, by reference: env:PDD_SECRET"},
 			source.Field{Name: "access_token", Type: "secret", Required: true, Secret: true, Help: "the seller's consent, by reference: file:/run/pdd-token; read again when the platform does not take it any more"},

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
-	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
 	"github.com/omoflow/omoflow/pipelines/source/router"
@@ -41,31 +40,19 @@ func Platform() source.Platform { return source.Platform{Declaration: declaratio
 type shop struct {
 	gateway  *router.Gateway
 	settings source.Settings
-	now      func() time.Time
 	size     int
 }
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
-	one := &shop{settings: s, now: s.Now, size: int(s.Number("page_size"))}
-	if one.now == nil {
-		one.now = time.Now
-	}
+	one := &shop{settings: s, size: int(s.Number("page_size"))}
 	if err := one.check(); err != nil {
 		return nil, err
-	}
-	read := func(ctx context.Context) (key, password, session secret.Value, err error) {
-		for name, into := range map[string]*secret.Value{"client_id": &key, "client_secret": &password, "access_token": &session} {
-			if *into, err = s.Secret(ctx, name); err != nil {
-				return key, password, session, err
-			}
-		}
-		return key, password, session, nil
 	}
 	var err error
 	one.gateway, err = router.New(httpapi.Common(s), router.Dialect{
 		Path: "/api/router", Method: "type", Key: "client_id", Session: "access_token", Judge: judge, Fixed: map[string]string{"data_type": "JSON", "version": "V1"},
 		Time: func(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) },
-	}, read)
+	}, router.Secrets(s, [3]string{"client_id", "client_secret", "access_token"}))
 	return one, err
 }
 
@@ -73,10 +60,8 @@ func (s *shop) check() error {
 	bad := func(key, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
 	}
-	for _, name := range s.settings.List("streams") {
-		if !slices.Contains(streamNames(), name) {
-			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
-		}
+	if err := s.settings.Streams(streamNames()); err != nil {
+		return err
 	}
 	switch width := s.settings.Duration("window"); {
 	case s.size < 1 || s.size > 100:
@@ -131,14 +116,7 @@ func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return s.date(a.Date), nil
-}
-
-func (s *shop) date(at time.Time) time.Time {
-	if at.IsZero() {
-		return s.now().UTC().Truncate(time.Second)
-	}
-	return at
+	return a.Date, nil
 }
 
 // moment reads a time: seconds since 1970, or China's clock.
@@ -183,19 +161,16 @@ func (s *shop) list(ctx context.Context, method, list string, params map[string]
 	if err != nil {
 		return window.Page{}, err
 	}
-	p := window.Page{Body: a.Body, Date: s.date(a.Date)}
-	var said map[string]json.RawMessage
-	if err := json.Unmarshal(a.Result, &said); err != nil {
-		return p, fault.Wrap(err, fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer is no list of records")
-	}
-	if err := json.Unmarshal(said["total_count"], &p.Total); err != nil {
-		return p, fault.New(fault.Unavailable, "field_missing", method, "report this with the platform's version", "the answer does not say how many records there are")
+	p := window.Page{Body: a.Body, Date: a.Date}
+	said, total, err := a.List(method, "total_count")
+	if p.Total = total; err != nil {
+		return p, err
 	}
 	if said[list] != nil {
 		err = json.Unmarshal(said[list], &p.Rows)
 	}
 	if err != nil || len(p.Rows) == 0 && p.Total > 0 && params["page"] == "1" {
-		return p, fault.New(fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer says that there are records and shows none")
+		return p, router.Unexpected(nil, method)
 	}
 	return p, nil
 }
@@ -244,25 +219,16 @@ func (s *shop) profile(name string) []byte {
 	if err != nil {
 		return nil // a missing file is refused by the profile's parser
 	}
-	location := s.settings.Text("location_id")
-	if location == "" {
-		location = s.settings.Name
-	}
-	return []byte(strings.ReplaceAll(string(data), "{{location}}", location))
+	return []byte(strings.ReplaceAll(string(data), "{{location}}", router.Location(s.settings)))
 }
 
 // Check asks one question of every permission, compares the clocks, and tries what the reading depends on.
 func (s *shop) Check(ctx context.Context) []source.Probe {
-	clock := source.Probe{What: "clock"}
 	now, err := s.serverNow(ctx)
-	if clock.Err = err; err != nil {
-		return []source.Probe{clock}
+	if err != nil {
+		return []source.Probe{{What: "clock", Err: err}}
 	}
-	clock.Note = "the platform's clock: " + now.In(china).Format(time.DateTime)
-	if skew := s.now().UTC().Sub(now); skew.Abs() > 5*time.Minute {
-		clock.Err = fault.New(fault.Findings, "clock_skew", "", "", "the platform's clock is %s away from ours; cursors and signatures follow the platform's", skew.Abs().Round(time.Second))
-	}
-	probes := []source.Probe{clock}
+	probes := []source.Probe{s.gateway.ClockProbe(now, now.In(china).Format(time.DateTime))}
 	for _, name := range s.settings.List("streams") {
 		f := s.orders()
 		if name == "refunds" {
@@ -272,6 +238,5 @@ func (s *shop) Check(ctx context.Context) []source.Probe {
 		p, err := f.Forward.Ask(ctx, end.Add(-f.Forward.Width), end, 1)
 		probes = append(probes, source.Probe{What: f.Forward.What, Note: fmt.Sprintf("%d records in the last %s", p.Total, f.Forward.Width), Err: err})
 	}
-	days := int(s.settings.Duration("history").Hours() / 24)
-	return append(probes, source.Probe{What: "history", Err: fault.New(fault.Findings, "history_short", "", "", "the platform answers for the last %d days; what is older must come from its export files", days)})
+	return append(probes, s.gateway.HistoryProbe(s.settings))
 }

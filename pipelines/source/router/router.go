@@ -52,7 +52,7 @@ var ErrClock = &httpapi.Throttled{Wait: time.Millisecond, Note: "the gateway doe
 type Answer struct {
 	Result json.RawMessage // what stands in the envelope xxx_response
 	Body   []byte
-	Date   time.Time // zero: the gateway sent none
+	Date   time.Time // by the gateway's clock; by ours only when it sends none
 }
 
 // Gateway is an opened platform.
@@ -99,7 +99,11 @@ func (g *Gateway) Call(ctx context.Context, method string, params map[string]str
 	if err := json.Unmarshal(got.Body, &envelope); err == nil {
 		for name, result := range envelope {
 			if strings.HasSuffix(name, "_response") {
-				return Answer{result, got.Body, got.Date()}, nil
+				date := got.Date()
+				if date.IsZero() {
+					date = g.signer.now().UTC().Truncate(time.Second)
+				}
+				return Answer{result, got.Body, date}, nil
 			}
 		}
 	}

@@ -87,10 +87,8 @@ func (s *shop) checkSettings() error {
 	bad := func(key, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
 	}
-	for _, name := range s.settings.List("streams") {
-		if !slices.Contains(streamNames(), name) {
-			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
-		}
+	if err := s.settings.Streams(streamNames()); err != nil {
+		return err
 	}
 	token, id, secretKey := s.settings.Text("access_token"), s.settings.Text("client_id"), s.settings.Text("client_secret")
 	switch {

@@ -13,16 +13,11 @@ import (
 
 // Check asks one question of every permission, compares the clocks, and tries what the reading depends on.
 func (s *shop) Check(ctx context.Context) []source.Probe {
-	clock := source.Probe{What: "clock"}
 	now, err := s.serverNow(ctx)
-	if clock.Err = err; err != nil {
-		return []source.Probe{clock}
+	if err != nil {
+		return []source.Probe{{What: "clock", Err: err}}
 	}
-	clock.Note = "the platform's clock: " + now.In(china).Format(time.DateTime)
-	if skew := s.now().UTC().Sub(now); skew.Abs() > 5*time.Minute {
-		clock.Err = fault.New(fault.Findings, "clock_skew", "", "", "the platform's clock is %s away from ours; cursors and signatures follow the platform's", skew.Abs().Round(time.Second))
-	}
-	probes := []source.Probe{clock}
+	probes := []source.Probe{s.gateway.ClockProbe(now, now.In(china).Format(time.DateTime))}
 	streams := s.settings.List("streams")
 	if slices.Contains(streams, "orders") {
 		f := s.orders()
@@ -37,8 +32,7 @@ func (s *shop) Check(ctx context.Context) []source.Probe {
 		probe.Note, probe.Err = fmt.Sprintf("%d items", p.Total), err
 		probes = append(probes, probe)
 	}
-	days := int(s.settings.Duration("history").Hours() / 24)
-	return append(probes, source.Probe{What: "history", Err: fault.New(fault.Findings, "history_short", "", "", "the platform answers for the last %d days; what is older must come from its export files", days)})
+	return append(probes, s.gateway.HistoryProbe(s.settings))
 }
 
 func (s *shop) ask(ctx context.Context, r *window.Reader, now time.Time) source.Probe {

@@ -2,22 +2,16 @@ package taobao
 
 import (
 	"github.com/omoflow/omoflow/pipelines/source"
-	"github.com/omoflow/omoflow/pipelines/source/httpapi"
+	"github.com/omoflow/omoflow/pipelines/source/router"
 )
 
 func streamNames() []string { return []string{"orders", "refunds", "items"} }
 
 func declaration() source.Declaration {
-	fields := httpapi.Fields()
-	for i, f := range fields {
-		if f.Name == "url" {
-			fields[i].Default, fields[i].Required, fields[i].Help = "https://eco.taobao.com", false, "address of the gateway"
-		}
-	}
 	return source.Declaration{
 		Name:  Name,
 		About: "a shop on Taobao or Tmall, read over the open platform TOP",
-		Fields: append(fields,
+		Fields: append(router.Fields("https://eco.taobao.com"),
 			source.Field{Name: "app_key", Type: "secret", Required: true, Secret: true, Help: "key of the application, by reference: env:TOP_KEY"},
 			source.Field{Name: "app_secret", Type: "secret", Required: true, Secret: true, Help: "secret of the application, by reference: env:TOP_SECRET"},
 			source.Field{Name: "session", Type: "secret", Required: true, Secret: true, Help: "the seller's consent, by reference: file:/run/top-session; read again when the platform does not take it any more"},

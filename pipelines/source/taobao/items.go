@@ -11,6 +11,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/router"
 )
 
 // items is the stream of articles and their stock: snapshots, for the platform has no movements.
@@ -137,7 +138,7 @@ func (i *items) withSKUs(ctx context.Context, list string, rows []json.RawMessag
 			} `json:"skus"`
 		}
 		if err := json.Unmarshal(a.Result, &said); err != nil {
-			return nil, unexpected(err, "taobao.item.skus.get")
+			return nil, router.Unexpected(err, "taobao.item.skus.get")
 		}
 		for _, row := range said.SKUs.SKU {
 			id, err := itemID(row)

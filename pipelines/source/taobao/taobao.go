@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
-	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
 	"github.com/omoflow/omoflow/pipelines/source/router"
@@ -36,25 +35,13 @@ func Platform() source.Platform { return source.Platform{Declaration: declaratio
 type shop struct {
 	gateway  *router.Gateway
 	settings source.Settings
-	now      func() time.Time
 	size     int
 }
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
-	one := &shop{settings: s, now: s.Now, size: int(s.Number("page_size"))}
-	if one.now == nil {
-		one.now = time.Now
-	}
+	one := &shop{settings: s, size: int(s.Number("page_size"))}
 	if err := one.check(); err != nil {
 		return nil, err
-	}
-	read := func(ctx context.Context) (key, password, session secret.Value, err error) {
-		for name, into := range map[string]*secret.Value{"app_key": &key, "app_secret": &password, "session": &session} {
-			if *into, err = s.Secret(ctx, name); err != nil {
-				return key, password, session, err
-			}
-		}
-		return key, password, session, nil
 	}
 	dialect := router.Dialect{
 		Path: "/router/rest", Method: "method", Key: "app_key", Session: "session", HMAC: s.Text("sign_method") == "hmac", Judge: judge,
@@ -62,7 +49,7 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 		Time:  func(at time.Time) string { return at.In(china).Format(time.DateTime) },
 	}
 	var err error
-	one.gateway, err = router.New(httpapi.Common(s), dialect, read)
+	one.gateway, err = router.New(httpapi.Common(s), dialect, router.Secrets(s, [3]string{"app_key", "app_secret", "session"}))
 	return one, err
 }
 
@@ -70,10 +57,8 @@ func (s *shop) check() error {
 	bad := func(key, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
 	}
-	for _, name := range s.settings.List("streams") {
-		if !slices.Contains(streamNames(), name) {
-			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
-		}
+	if err := s.settings.Streams(streamNames()); err != nil {
+		return err
 	}
 	for _, name := range s.settings.List("types") {
 		if !typeName(name) {
@@ -137,15 +122,7 @@ func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return s.date(a.Date), nil
-}
-
-// date is the platform's clock in an answer. Ours is used only when it sends none.
-func (s *shop) date(at time.Time) time.Time {
-	if at.IsZero() {
-		return s.now().UTC().Truncate(time.Second)
-	}
-	return at
+	return a.Date, nil
 }
 
 func parseTime(text string) (time.Time, error) {
@@ -184,34 +161,24 @@ func (s *shop) list(ctx context.Context, method, path string, params map[string]
 	if err != nil {
 		return window.Page{}, err
 	}
-	p := window.Page{Body: a.Body, Date: s.date(a.Date)}
-	var said map[string]json.RawMessage
-	if err := json.Unmarshal(a.Result, &said); err != nil {
-		return p, unexpected(err, method)
-	}
-	if err := json.Unmarshal(said["total_results"], &p.Total); err != nil {
-		return p, fault.New(fault.Unavailable, "field_missing", method, "report this with the platform's version", "the answer does not say how many records there are")
+	p := window.Page{Body: a.Body, Date: a.Date}
+	said, total, err := a.List(method, "total_results")
+	if p.Total = total; err != nil {
+		return p, err
 	}
 	outer, inner, _ := strings.Cut(path, ".")
 	if said[outer] == nil {
 		if p.Total > 0 && params["page_no"] == "1" {
-			return p, unexpected(nil, method)
+			return p, router.Unexpected(nil, method)
 		}
 		return p, nil // TOP leaves empty lists out
 	}
 	var list map[string][]json.RawMessage
 	if err := json.Unmarshal(said[outer], &list); err != nil {
-		return p, unexpected(err, method)
+		return p, router.Unexpected(err, method)
 	}
 	p.Rows = list[inner]
 	return p, nil
-}
-
-func unexpected(err error, method string) error {
-	if err == nil {
-		return fault.New(fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer says that there are records and shows none")
-	}
-	return fault.Wrap(err, fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer is no list of records")
 }
 
 // profile gives a mapping with the configured places filled in.
@@ -219,10 +186,6 @@ func (s *shop) profile(name string) []byte {
 	data, err := profiles.ReadFile("profiles/taobao-" + name + ".yaml")
 	if err != nil {
 		return nil // a missing file is refused by the profile's parser
-	}
-	location := s.settings.Text("location_id")
-	if location == "" {
-		location = s.settings.Name
 	}
 	const store = "coalesce(txt(shop_code), txt(store_code), txt(o2o_shop))"
 	place := store
@@ -239,7 +202,7 @@ func (s *shop) profile(name string) []byte {
 		}
 		place += " ELSE " + store + " END"
 	}
-	return []byte(strings.NewReplacer("{{location}}", location, "{{store}}", place, "{{elsewhere}}", fmt.Sprint(s.settings.Text("o2o_receipts") == "pos"), "{{yuan}}", s.refuseYuan(name)).Replace(string(data)))
+	return []byte(strings.NewReplacer("{{location}}", router.Location(s.settings), "{{store}}", place, "{{elsewhere}}", fmt.Sprint(s.settings.Text("o2o_receipts") == "pos"), "{{yuan}}", s.refuseYuan(name)).Replace(string(data)))
 }
 
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

@@ -51,10 +51,8 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 	if one.size < 1 || one.size > 100 {
 		return nil, fault.New(fault.Usage, "invalid_config", "page_size", "write a number from 1 to 100", "%d rows per page are not possible", one.size)
 	}
-	for _, name := range s.List("streams") {
-		if !slices.Contains(streamNames(), name) {
-			return nil, fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(streamNames(), ", "), "%q is not a stream", name)
-		}
+	if err := s.Streams(streamNames()); err != nil {
+		return nil, err
 	}
 	for from, to := range s.Map("statuses") {
 		if !slices.Contains(canonicalStatuses(), to) {
