@@ -29,6 +29,9 @@ func (d Declaration) Page() string {
 		if f.Secret {
 			kind = "reference: env:NAME, file:/path or command:program"
 		}
+		if between := f.Range(); between != "" {
+			kind += ", " + between
+		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, kind, value, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
 	b.WriteString("\n## The past\n\n`omoflow run --source shop --from 2024-01-01 --plan` shows the windows and the calls they take; without `--plan` they are read, " +

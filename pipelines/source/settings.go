@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -89,6 +90,11 @@ func (f Field) check(key string, value any) error {
 	}
 	var err error
 	switch f.Type {
+	case "number", "duration":
+		var size float64
+		if size, err = f.measure(text); err == nil && !f.within(size) {
+			return fault.New(fault.Usage, "invalid_config", key, "write "+f.Range()+" ("+f.Help+")", "%s is out of range", text)
+		}
 	case "url":
 		var u *url.URL
 		if u, err = url.Parse(text); err == nil && u.Host == "" {
@@ -96,10 +102,6 @@ func (f Field) check(key string, value any) error {
 		}
 	case "zone":
 		_, err = time.LoadLocation(text)
-	case "duration":
-		_, err = time.ParseDuration(text)
-	case "number":
-		_, err = strconv.ParseFloat(text, 64)
 	case "bool":
 		_, err = strconv.ParseBool(text)
 	}
@@ -107,6 +109,45 @@ func (f Field) check(key string, value any) error {
 		return bad(map[string]string{"url": "write https://host", "zone": "write an IANA zone such as Asia/Shanghai", "duration": "write a duration such as 10m", "number": "write a number", "bool": "write true or false"}[f.Type])
 	}
 	return nil
+}
+
+// measure reads a number, or a duration in nanoseconds. What is no number, and no end of a range, is refused.
+func (f Field) measure(text string) (float64, error) {
+	if f.Type == "duration" {
+		d, err := time.ParseDuration(text)
+		return float64(d), err
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err == nil && (math.IsNaN(n) || math.IsInf(n, 0)) {
+		err = strconv.ErrRange
+	}
+	return n, err
+}
+
+// within compares a value with the bounds. A bound that cannot be read admits nothing, so that no source with one opens.
+func (f Field) within(size float64) bool {
+	least, most := size, size
+	var low, high error
+	if f.Least != "" {
+		least, low = f.measure(f.Least)
+	}
+	if f.Most != "" {
+		most, high = f.measure(f.Most)
+	}
+	return low == nil && high == nil && least <= size && size <= most
+}
+
+// Range says in words what Least and Most admit; "" when every value is good.
+func (f Field) Range() string {
+	switch {
+	case f.Least != "" && f.Most != "":
+		return f.Least + " to " + f.Most
+	case f.Least != "":
+		return f.Least + " or more"
+	case f.Most != "":
+		return "at most " + f.Most
+	}
+	return ""
 }
 
 // Text gives a value, "" when it is not set.

@@ -17,6 +17,8 @@ type Field struct {
 	Name     string
 	Type     string // text, url, zone, number, duration, share, path, bool, list, map, secret
 	Default  string
+	Least    string // of a number or a duration, written as its value is; "": no bound
+	Most     string
 	Help     string
 	Required bool
 	Secret   bool // the value is a reference (env:, file:, command:), never the secret; never printed or logged

@@ -10,9 +10,9 @@ func Fields() []source.Field {
 		{Name: "url", Type: "url", Required: true, Help: "address of the site, https://host"},
 		{Name: "allow_plain_http", Type: "bool", Default: "false", Help: "true: credentials and data may travel unencrypted"},
 		{Name: "allow_private", Type: "bool", Default: "false", Help: "true: the host may be in a private network"},
-		{Name: "rate", Type: "number", Default: "0", Help: "most requests per second; 0: as fast as answers come"},
-		{Name: "timeout", Type: "duration", Default: "60s", Help: "longest wait for one answer"},
-		{Name: "attempts", Type: "number", Default: "6", Help: "how often one request is sent before the run gives up"},
+		{Name: "rate", Type: "number", Default: "0", Least: "0", Help: "most requests per second; 0: as fast as answers come"},
+		{Name: "timeout", Type: "duration", Default: "60s", Least: "1s", Help: "longest wait for one answer"},
+		{Name: "attempts", Type: "number", Default: "6", Least: "1", Help: "how often one request is sent before the run gives up"},
 		{Name: "constants", Type: "map", Help: "canonical columns with a fixed value, as {channel: online}"},
 	}
 }

@@ -114,6 +114,9 @@ func New(opt Options) (*Client, error) {
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+// Pause waits as the client itself does between two tries; the error is the context's.
+func (c *Client) Pause(ctx context.Context, d time.Duration) error { return c.opt.Sleep(ctx, d) }
+
 func fill(o *Options) {
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute

@@ -17,9 +17,9 @@ func declaration() source.Declaration {
 			source.Field{Name: "password", Type: "secret", Required: true, Secret: true, Help: "password or API key of the user, by reference: env:ODOO_KEY"},
 			source.Field{Name: "streams", Type: "list", Default: "orders, customers, products, stock", Help: "what to read"},
 			source.Field{Name: "locations", Type: "map", Help: "location of each point of sale by its number in Odoo, as {1: S01}; default: its name"},
-			source.Field{Name: "page_size", Type: "number", Default: "200", Help: "orders per page, 1 to 2000"},
-			source.Field{Name: "overlap", Type: "duration", Default: "15m", Help: "how much of what was read is read again: longer than the longest transaction"},
-			source.Field{Name: "stock_every", Type: "duration", Default: "1h", Help: "how often products and stock are read; there are levels only, no movements"},
+			source.Field{Name: "page_size", Type: "number", Default: "200", Least: "1", Most: "2000", Help: "orders per page"},
+			source.Field{Name: "overlap", Type: "duration", Default: "15m", Least: "1s", Help: "how much of what was read is read again: longer than the longest transaction, for records carry the time at which theirs began"},
+			source.Field{Name: "stock_every", Type: "duration", Default: "1h", Least: "0s", Help: "how often products and stock are read; there are levels only, no movements"},
 		),
 		Streams: []source.Stream{
 			{Name: "orders", About: "receipts with lines and payments; a receipt of negative total is a refund", Fills: []string{"order", "order_line", "payment", "refund", "refund_line"}, Permission: "Point of Sale / User"},

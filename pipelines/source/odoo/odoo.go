@@ -37,12 +37,6 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 	if err := s.Streams(streamNames()); err != nil {
 		return nil, err
 	}
-	switch {
-	case one.size < 1 || one.size > 2000:
-		return nil, fault.New(fault.Usage, "invalid_config", "page_size", "write a number from 1 to 2000", "%d orders per page are not possible", one.size)
-	case one.overlap < time.Second || s.Duration("stock_every") < 0:
-		return nil, fault.New(fault.Usage, "invalid_config", "overlap", "write 1s or more: records carry the time at which their transaction began", "overlap or stock_every is out of range")
-	}
 	var err error
 	one.server, err = connect(httpapi.Common(s), s)
 	return one, err

@@ -25,12 +25,7 @@ const Name = "pinduoduo"
 //go:embed profiles/*.yaml
 var profiles embed.FS
 
-// The platform refuses longer windows, and lists that end later than this before its now are not complete.
-const (
-	widest  = 30 * time.Minute
-	longest = 24 * time.Hour // of a window by time of confirmation
-	leastIn = 3 * time.Minute
-)
+const longest = 24 * time.Hour // of a window by time of confirmation; what is configured has its bounds in the declaration
 
 var china = time.FixedZone("China", 8*60*60)
 
@@ -45,7 +40,7 @@ type shop struct {
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
 	one := &shop{settings: s, size: int(s.Number("page_size"))}
-	if err := one.check(); err != nil {
+	if err := s.Streams(streamNames()); err != nil {
 		return nil, err
 	}
 	var err error
@@ -54,26 +49,6 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 		Time: func(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) },
 	}, router.Secrets(s, [3]string{"client_id", "client_secret", "access_token"}))
 	return one, err
-}
-
-func (s *shop) check() error {
-	bad := func(key, hint, format string, args ...any) error {
-		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
-	}
-	if err := s.settings.Streams(streamNames()); err != nil {
-		return err
-	}
-	switch width := s.settings.Duration("window"); {
-	case s.size < 1 || s.size > 100:
-		return bad("page_size", "write a number from 1 to 100", "%d rows per page are not possible", s.size)
-	case width < time.Minute || width > widest:
-		return bad("window", "write 1m to 30m", "a window of %s is not possible", width)
-	case s.settings.Duration("lag") < leastIn:
-		return bad("lag", "write 3m or more", "lists are not complete later than three minutes before the platform's now")
-	case s.settings.Duration("overlap") < 0 || s.settings.Duration("history") < time.Hour:
-		return bad("history", "write positive durations", "overlap or history is out of range")
-	}
-	return nil
 }
 
 // Close drops connections.

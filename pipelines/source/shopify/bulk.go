@@ -218,7 +218,7 @@ func (s *shop) bulk(ctx context.Context, query string) (operation, error) {
 		if polls == maxPolls {
 			break
 		}
-		if err := s.sleep(ctx, min(time.Duration(polls+1)*time.Second, 15*time.Second)); err != nil {
+		if err := s.client.Pause(ctx, min(time.Duration(polls+1)*time.Second, 15*time.Second)); err != nil {
 			return o, err
 		}
 		var data struct {
@@ -263,7 +263,7 @@ func (s *shop) start(ctx context.Context, query string) (operation, error) {
 		if len(data.Run.Errors) == 0 || data.Run.Errors[0].Code != "OPERATION_IN_PROGRESS" || tries == 100 {
 			return operation{}, fault.New(fault.Unavailable, "user_errors", "bulkOperationRunQuery", "run again when no other bulk operation of the app is under way", "the shop refuses the bulk operation: %s", says)
 		}
-		if err := s.sleep(ctx, 10*time.Second); err != nil {
+		if err := s.client.Pause(ctx, 10*time.Second); err != nil {
 			return operation{}, err
 		}
 	}

@@ -43,18 +43,14 @@ type shop struct {
 	overlap  time.Duration
 	lag      time.Duration
 	now      func() time.Time
-	sleep    func(context.Context, time.Duration) error
 }
 
 var versionPattern = regexp.MustCompile(`^20[0-9]{2}-(01|04|07|10)$`)
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
-	one := &shop{settings: s, size: int(s.Number("page_size")), overlap: s.Duration("overlap"), lag: s.Duration("lag"), now: s.Now, sleep: s.Sleep}
+	one := &shop{settings: s, size: int(s.Number("page_size")), overlap: s.Duration("overlap"), lag: s.Duration("lag"), now: s.Now}
 	if one.now == nil {
 		one.now = time.Now
-	}
-	if one.sleep == nil {
-		one.sleep = sleep
 	}
 	if err := one.checkSettings(); err != nil {
 		return nil, err
@@ -72,17 +68,6 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 	return one, err
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
 func (s *shop) checkSettings() error {
 	bad := func(key, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
@@ -92,10 +77,6 @@ func (s *shop) checkSettings() error {
 	}
 	token, id, secretKey := s.settings.Text("access_token"), s.settings.Text("client_id"), s.settings.Text("client_secret")
 	switch {
-	case s.size < 1 || s.size > 250:
-		return bad("page_size", "write a number from 1 to 250", "%d records per page are not possible", s.size)
-	case s.overlap < time.Minute:
-		return bad("overlap", "write 1m or more: Shopify marks an order before its refund exists", "%s is too short", s.overlap)
 	case !versionPattern.MatchString(s.settings.Text("api_version")):
 		return bad("api_version", "write a quarter such as "+currentVersion, "%q is not a version of the Admin API", s.settings.Text("api_version"))
 	case token == "" && (id == "" || secretKey == ""):

@@ -65,14 +65,7 @@ func (s *shop) check() error {
 			return bad("types", "write names such as o2o_offlinetrade", "%q is not a type of trades", name)
 		}
 	}
-	width := s.settings.Duration("window")
 	switch method, owner := s.settings.Text("sign_method"), s.settings.Text("o2o_receipts"); {
-	case s.size < 1 || s.size > 100:
-		return bad("page_size", "write a number from 1 to 100", "%d rows per page are not possible", s.size)
-	case width < time.Minute || width > 24*time.Hour || s.settings.Duration("widest") > 24*time.Hour:
-		return bad("window", "write 1m to 24h, for widest too; 30m is advised", "a window of %s to %s is not possible", width, s.settings.Duration("widest"))
-	case s.settings.Duration("overlap") < 0 || s.settings.Duration("lag") < 0 || s.settings.Duration("history") < time.Hour:
-		return bad("history", "write positive durations", "overlap, lag or history is out of range")
 	case method != "md5" && method != "hmac":
 		return bad("sign_method", "write md5 or hmac", "%q is not a signature", method)
 	case owner != "here" && owner != "pos":

@@ -48,9 +48,6 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 	if one.now == nil {
 		one.now = time.Now
 	}
-	if one.size < 1 || one.size > 100 {
-		return nil, fault.New(fault.Usage, "invalid_config", "page_size", "write a number from 1 to 100", "%d rows per page are not possible", one.size)
-	}
 	if err := s.Streams(streamNames()); err != nil {
 		return nil, err
 	}
