@@ -8,10 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/pinduoduo"
 	"github.com/omoflow/omoflow/pipelines/source/pinduoduo/simulator"
-	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/router/routertest"
 	"github.com/omoflow/omoflow/pipelines/source/sourcetest"
 )
@@ -31,11 +29,11 @@ func newSite(t testing.TB, seed uint64) *site {
 	s.sim = simulator.New(func() time.Time { return s.Now })
 	s.Gateway, s.Fields = s.sim.Gateway, [3]string{"client_id", "client_secret", "access_token"}
 	s.Values = map[string]any{"page_size": 4, "history": "2h"}
-	s.Errors = map[string]string{
-		sourcetest.BodyThrottle: `{"error_response":{"error_code":70031,"error_msg":"调用过于频繁，请 3 秒后重试","request_id":"simulated"}}`,
-		sourcetest.Unauthorised: `{"error_response":{"error_code":10019,"error_msg":"access_token已过期 ` + routertest.Session + `"}}`,
-		sourcetest.Forbidden:    `{"error_response":{"error_code":30000,"error_msg":"没有调用此接口的权限","sub_msg":"` + routertest.Key + `"}}`,
-		sourcetest.ErrorIn200:   `{"error_response":{"error_code":50001,"error_msg":"failed for ` + routertest.Secret + `"}}`,
+	s.Answers = map[string]sourcetest.Answer{
+		sourcetest.BodyThrottle: {Body: `{"error_response":{"error_code":70031,"error_msg":"调用过于频繁，请 3 秒后重试","request_id":"simulated"}}`},
+		sourcetest.Unauthorised: {Body: `{"error_response":{"error_code":10019,"error_msg":"access_token已过期 ` + routertest.Session + `"}}`},
+		sourcetest.Forbidden:    {Body: `{"error_response":{"error_code":30000,"error_msg":"没有调用此接口的权限","sub_msg":"` + routertest.Key + `"}}`},
+		sourcetest.ErrorIn200:   {Body: `{"error_response":{"error_code":50001,"error_msg":"failed for ` + routertest.Secret + `"}}`},
 	}
 	s.Start(t)
 	return s
@@ -90,75 +88,48 @@ func TestConformance(t *testing.T) {
 	sourcetest.RunAPI(t, func(t *testing.T) *sourcetest.Platform {
 		s := newSite(t, 3)
 		reading := false
-		return &sourcetest.Platform{
-			Open: func(t *testing.T, slept func(time.Duration), skew time.Duration) source.API {
-				api, err := s.Open(pinduoduo.Platform(), nil, slept, skew)
-				if err != nil {
-					t.Fatal(err)
+		p := s.Platform(pinduoduo.Platform(), nil)
+		p.Stream, p.Read = "orders", ids
+		p.Add = func(n int, same bool) {
+			for range n {
+				if !same {
+					s.Now = s.Now.Add(7 * time.Second)
 				}
-				return api
-			},
-			Stream: "orders",
-			Add: func(n int, same bool) {
-				for range n {
-					if !same {
-						s.Now = s.Now.Add(7 * time.Second)
-					}
-					s.order(s.Now)
-				}
-				s.settle()
-			},
-			Edit: func() {
-				s.Now = s.Now.Add(time.Second)
-				o := s.oldest()
-				o.Modified = s.Now
-				o.Extra = map[string]any{"order_status": 2}
-				o.Put(s.sim)
-				if !reading {
-					s.settle()
-				}
-			},
-			Late: func() { s.order(s.Now.Add(-240 * time.Second)) },
-			Pass: func(d time.Duration) { s.Now = s.Now.Add(d); s.settle() },
-			IDs: func() []string {
-				var all []string
-				for _, o := range s.orders {
-					all = append(all, o.SN())
-				}
-				return all
-			},
-			Read:  ids,
-			Fail:  func(fault string, n int) { s.Kind, s.Left = fault, n },
-			Each:  func(before func()) { s.Each, reading = before, before != nil },
-			Calls: func() int { return len(s.sim.Calls()) },
-			Refund: func() (string, string) {
-				s.next++
-				s.sim.PutRefund(s.next, s.oldest().SN(), 10, 250, s.Now)
-				s.settle()
-				return "refunds", fmt.Sprint(s.next)
-			},
-			Future: func(at time.Time) []byte { return []byte(`{"through":"` + at.Format("2006-01-02T15:04:05") + `"}`) },
-			Secret: []string{routertest.Key, routertest.Secret, routertest.Session},
+				s.order(s.Now)
+			}
+			s.settle()
 		}
+		p.Edit = func() {
+			s.Now = s.Now.Add(time.Second)
+			o := s.oldest()
+			o.Modified = s.Now
+			o.Extra = map[string]any{"order_status": 2}
+			o.Put(s.sim)
+			if !reading {
+				s.settle()
+			}
+		}
+		p.Late = func() { s.order(s.Now.Add(-240 * time.Second)) }
+		p.Pass = func(d time.Duration) { s.Now = s.Now.Add(d); s.settle() }
+		p.IDs = func() []string {
+			var all []string
+			for _, o := range s.orders {
+				all = append(all, o.SN())
+			}
+			return all
+		}
+		p.Each = func(before func()) { s.Each, reading = before, before != nil }
+		p.Calls = func() int { return len(s.sim.Calls()) }
+		p.Refund = func() (string, string) {
+			s.next++
+			s.sim.PutRefund(s.next, s.oldest().SN(), 10, 250, s.Now)
+			s.settle()
+			return "refunds", fmt.Sprint(s.next)
+		}
+		p.Future = func(at time.Time) []byte { return []byte(`{"through":"` + at.Format("2006-01-02T15:04:05") + `"}`) }
+		p.Secret = []string{routertest.Key, routertest.Secret, routertest.Session}
+		return p
 	})
-}
-
-func TestMappingsCompile(t *testing.T) {
-	s := newSite(t, 1)
-	api, err := s.Open(pinduoduo.Platform(), nil, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer api.Close()
-	for _, feed := range api.Feeds() {
-		p, err := profile.Parse("pinduoduo-"+feed.Stream, feed.Profile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.Compile(&profile.Bind{}); err != nil {
-			t.Errorf("%s: %v", feed.Stream, err)
-		}
-	}
 }
 
 // Lists that end later than three minutes before the platform's now, or are longer than half an hour, are refused before

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/shopify"
 	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
 	"github.com/omoflow/omoflow/pipelines/source/webhook"
 	"github.com/omoflow/omoflow/pipelines/source/webhook/webhooktest"
@@ -25,7 +26,7 @@ func (s *site) hooked(t *testing.T, streams ...any) source.API {
 	if len(streams) > 0 {
 		values["streams"] = streams
 	}
-	api, err := s.open(t, values, func(time.Duration) {}, 0)
+	api, err := s.Open(shopify.Platform(), values, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,11 +144,11 @@ func TestAnswersAreWhatThePullGives(t *testing.T) {
 	s.add(9, false)
 	var hints []source.Hint
 	for id, o := range s.orders {
-		o.Refunds = append(o.Refunds, simulator.Refund{ID: 9000 + id, Cents: 100, At: s.now, Lines: o.Lines})
+		o.Refunds = append(o.Refunds, simulator.Refund{ID: 9000 + id, Cents: 100, At: s.Now, Lines: o.Lines})
 		o.Put(s.sim)
 		hints = append(hints, source.Hint{ID: fmt.Sprint(id)})
 	}
-	s.now = s.now.Add(time.Hour)
+	s.Now = s.Now.Add(time.Hour)
 	for _, f := range s.hooked(t, "orders", "refunds").Feeds() {
 		pulled := read(t, func(emit func(source.Delivery) error) error {
 			_, err := f.Source.Pull(context.Background(), nil, emit)
@@ -169,7 +170,7 @@ func TestAnswersOfWhatIsGone(t *testing.T) {
 		got := strings.Join(read(t, func(emit func(source.Delivery) error) error {
 			return f.Ask(context.Background(), []source.Hint{{ID: "5"}, {ID: "6", Gone: true}, {ID: there, Gone: true}}, emit)
 		}), "\n")
-		tombstone := `{"deleted":true,"id":"6","updatedAt":"` + s.now.Format(time.RFC3339) + `"}`
+		tombstone := `{"deleted":true,"id":"6","updatedAt":"` + s.Now.Format(time.RFC3339) + `"}`
 		if isOrder := f.Stream == "orders"; strings.Contains(got, tombstone) != isOrder || strings.Contains(got, `"5"`) || strings.Contains(got, "Order/"+there) != isOrder {
 			t.Errorf("%s: %s", f.Stream, got)
 		}

@@ -1,12 +1,9 @@
 package shopify_test
 
 import (
-	"context"
-	"crypto/x509"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
-	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/shopify"
 	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
@@ -25,83 +21,57 @@ const token, password = "shpat_canary_41e0", "shpss_canary_9b22"
 
 // site is a simulated shop with its server.
 type site struct {
+	sourcetest.Site
 	sim    *simulator.Shop
-	server *httptest.Server
-	now    time.Time
 	next   int64
 	r      *rand.Rand
 	orders map[int64]*simulator.Order
-	slept  []time.Duration
-
-	fail  string
-	fails int
-	each  func()
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{now: time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC), next: 100, r: rand.New(rand.NewPCG(3, 3)), orders: map[int64]*simulator.Order{}}
-	s.sim = simulator.New(func() time.Time { return s.now })
+	s := &site{next: 100, r: rand.New(rand.NewPCG(3, 3)), orders: map[int64]*simulator.Order{}}
+	s.Now = time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC)
+	s.sim = simulator.New(func() time.Time { return s.Now })
 	s.sim.Token, s.sim.ClientID, s.sim.ClientSecret, s.sim.Before = token, "client", password, s.before
-	s.server = httptest.NewTLSServer(s.sim)
-	s.sim.URL = s.server.URL
-	t.Cleanup(s.server.Close)
+	s.Values = map[string]any{"client_id": "env:ID", "client_secret": "env:SECRET", "page_size": 4}
+	s.Env = map[string]string{"ID": "client", "SECRET": password, "TOKEN": token, "WRONG": "shpss_wrong"}
+	s.repeat(token)
+	s.Serve(t, s.sim)
+	s.sim.URL = s.URL()
 	return s
 }
 
+// repeat lets the server's errors hold the token that it was asked with: tokens are issued anew.
+func (s *site) repeat(token string) {
+	s.Echo = token
+	s.Answers = map[string]sourcetest.Answer{
+		sourcetest.BodyThrottle: {Body: `{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],"extensions":{"cost":{"requestedQueryCost":1010,"throttleStatus":{"maximumAvailable":2000.0,"currentlyAvailable":710,"restoreRate":100.0}}}}`},
+		sourcetest.Unauthorised: {Status: 401, Body: `{"errors":"[API] Invalid API key or access token ` + token + `"}`},
+		sourcetest.Forbidden:    {Body: `{"errors":[{"message":"Access denied for orders field. ` + password + `","extensions":{"code":"ACCESS_DENIED"}}]}`},
+		sourcetest.ErrorIn200:   {Body: `{"errors":[{"message":"Field 'x' doesn't exist for ` + token + `","extensions":{"code":"undefinedField"}}]}`},
+		sourcetest.OtherType:    {Body: `{"data":{"orders":[]}}`},
+	}
+}
+
 func (s *site) before(w http.ResponseWriter, r *http.Request) bool {
-	token := r.Header.Get("X-Shopify-Access-Token") // what the server would repeat
-	if s.each != nil {
-		each := s.each
-		s.each = nil
-		each()
-		s.each = each
-	}
-	s.sim.SamePage = s.fails > 0 && s.fail == sourcetest.SamePage
-	if s.fails <= 0 || s.sim.SamePage {
-		return false
-	}
-	s.fails--
-	say := func(status int, text string) { w.WriteHeader(status); _, _ = w.Write([]byte(text)) }
-	switch s.fail {
-	case sourcetest.Status429:
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(429)
-	case sourcetest.Status503:
-		w.WriteHeader(503)
-	case sourcetest.BodyThrottle:
-		say(200, `{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}],"extensions":{"cost":{"requestedQueryCost":1010,"throttleStatus":{"maximumAvailable":2000.0,"currentlyAvailable":710,"restoreRate":100.0}}}}`)
-	case sourcetest.Unauthorised:
-		say(401, `{"errors":"[API] Invalid API key or access token `+token+`"}`)
-	case sourcetest.Forbidden:
-		say(200, `{"errors":[{"message":"Access denied for orders field. `+password+`","extensions":{"code":"ACCESS_DENIED"}}]}`)
-	case sourcetest.HTML:
-		say(200, "<!DOCTYPE html><html><body>Shop unavailable "+token)
-	case sourcetest.ErrorIn200:
-		say(200, `{"errors":[{"message":"Field 'x' doesn't exist for `+token+`","extensions":{"code":"undefinedField"}}]}`)
-	case sourcetest.OtherType:
-		say(200, `{"data":{"orders":[]}}`)
-	case sourcetest.Huge:
-		say(200, "{"+strings.Repeat(" ", 65<<20)+"}")
-	case sourcetest.Reset:
-		panic(http.ErrAbortHandler)
-	default:
-		return false
-	}
-	return true
+	s.repeat(r.Header.Get("X-Shopify-Access-Token"))
+	answered := s.Meet(w)
+	s.sim.SamePage = s.Due(sourcetest.SamePage)
+	return answered
 }
 
 func (s *site) add(n int, same bool) {
 	for range n {
 		if !same {
-			s.now = s.now.Add(7 * time.Second)
+			s.Now = s.Now.Add(7 * time.Second)
 		}
 		s.next++
-		o := simulator.Draw(s.r, s.next, s.now)
+		o := simulator.Draw(s.r, s.next, s.Now)
 		s.orders[o.ID] = o
 		o.Put(s.sim)
 	}
-	s.now = s.now.Add(time.Minute)
+	s.Now = s.Now.Add(time.Minute)
 }
 
 func (s *site) oldest() *simulator.Order {
@@ -112,33 +82,6 @@ func (s *site) oldest() *simulator.Order {
 		}
 	}
 	return first
-}
-
-func (s *site) open(t *testing.T, values map[string]any, slept func(time.Duration), skew time.Duration) (source.API, error) {
-	t.Helper()
-	all := map[string]any{"url": s.server.URL, "client_id": "env:ID", "client_secret": "env:SECRET", "allow_private": true, "page_size": 4}
-	for name, value := range values {
-		all[name] = value
-	}
-	p := shopify.Platform()
-	settings, err := p.Declaration.Parse("sources.shop", all)
-	if err != nil {
-		return nil, err
-	}
-	settings.Name, settings.Zone = "shop", "Asia/Shanghai"
-	settings.Now = func() time.Time { return s.now.Add(skew) }
-	settings.Sleep = func(_ context.Context, d time.Duration) error {
-		s.slept = append(s.slept, d)
-		slept(d)
-		return nil
-	}
-	settings.Secrets = secret.Resolver{LookupEnv: func(name string) (string, bool) {
-		v, ok := map[string]string{"ID": "client", "SECRET": password, "TOKEN": token, "WRONG": "shpss_wrong"}[name]
-		return v, ok
-	}}
-	settings.RootCAs = x509.NewCertPool()
-	settings.RootCAs.AddCert(s.server.Certificate())
-	return p.Open(context.Background(), settings)
 }
 
 func tail(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
@@ -157,58 +100,48 @@ func ids(page []byte) []string {
 
 func platform(t *testing.T) *sourcetest.Platform {
 	s := newSite(t)
-	return &sourcetest.Platform{
-		Open: func(t *testing.T, slept func(time.Duration), skew time.Duration) source.API {
-			api, err := s.open(t, nil, slept, skew)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return api
-		},
-		Stream: "orders",
-		Add:    s.add,
-		Edit: func() {
-			s.now = s.now.Add(time.Second)
-			o := s.oldest()
-			o.Updated = s.now
-			o.Put(s.sim)
-		},
-		Late: func() {
-			s.next++
-			o := simulator.Draw(s.r, s.next, s.now.Add(-90*time.Second))
-			s.orders[o.ID] = o
-			o.Put(s.sim)
-		},
-		Pass: func(d time.Duration) { s.now = s.now.Add(d) },
-		IDs: func() []string {
-			var all []string
-			for id := range s.orders {
-				all = append(all, strconv.FormatInt(id, 10))
-			}
-			slices.Sort(all)
-			return all
-		},
-		Read:  ids,
-		Fail:  func(fault string, n int) { s.fail, s.fails = fault, n },
-		Each:  func(before func()) { s.each = before },
-		Calls: s.sim.Calls,
-		Delete: func() string {
-			o := s.oldest()
-			delete(s.orders, o.ID)
-			s.sim.Remove("orders", o.ID)
-			return strconv.FormatInt(o.ID, 10)
-		},
-		Future: func(at time.Time) []byte { return []byte(`{"through":"` + at.Format(time.RFC3339) + `"}`) },
-		Known: func() []source.Known {
-			var all []source.Known
-			for id, o := range s.orders {
-				all = append(all, source.Known{ID: strconv.FormatInt(id, 10), Version: o.Updated.Format(time.RFC3339), Facts: map[string]string{"source_customer_id": strconv.FormatInt(o.Customer, 10)}})
-			}
-			return all
-		},
-		Secret: []string{token, password},
-		Renews: true,
+	p := s.Platform(shopify.Platform(), nil)
+	p.Stream = "orders"
+	p.Add = s.add
+	p.Edit = func() {
+		s.Now = s.Now.Add(time.Second)
+		o := s.oldest()
+		o.Updated = s.Now
+		o.Put(s.sim)
 	}
+	p.Late = func() {
+		s.next++
+		o := simulator.Draw(s.r, s.next, s.Now.Add(-90*time.Second))
+		s.orders[o.ID] = o
+		o.Put(s.sim)
+	}
+	p.IDs = func() []string {
+		var all []string
+		for id := range s.orders {
+			all = append(all, strconv.FormatInt(id, 10))
+		}
+		slices.Sort(all)
+		return all
+	}
+	p.Read = ids
+	p.Calls = s.sim.Calls
+	p.Delete = func() string {
+		o := s.oldest()
+		delete(s.orders, o.ID)
+		s.sim.Remove("orders", o.ID)
+		return strconv.FormatInt(o.ID, 10)
+	}
+	p.Future = func(at time.Time) []byte { return []byte(`{"through":"` + at.Format(time.RFC3339) + `"}`) }
+	p.Known = func() []source.Known {
+		var all []source.Known
+		for id, o := range s.orders {
+			all = append(all, source.Known{ID: strconv.FormatInt(id, 10), Version: o.Updated.Format(time.RFC3339), Facts: map[string]string{"source_customer_id": strconv.FormatInt(o.Customer, 10)}})
+		}
+		return all
+	}
+	p.Secret = []string{token, password}
+	p.Renews = true
+	return p
 }
 
 func TestConformance(t *testing.T) { sourcetest.RunAPI(t, platform) }
@@ -229,7 +162,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"unknown stream":  {map[string]any{"streams": []any{"order"}}, "unknown_stream"},
 		"plain http":      {map[string]any{"url": "http://shop.example"}, "plain_http"},
 	} {
-		_, err := s.open(t, c.values, nil, 0)
+		_, err := s.Open(shopify.Platform(), c.values, nil, 0)
 		if fault.KindOf(err) != fault.Usage || fault.HintOf(err) == "" || codeOf(err) != c.code || strings.Contains(err.Error()+fault.HintOf(err), password) {
 			t.Errorf("%s: %v (%s)", name, err, codeOf(err))
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/pipelines/source"
+	"github.com/omoflow/omoflow/pipelines/source/shopify"
 	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
 	"github.com/omoflow/omoflow/pipelines/source/sourcetest"
 )
@@ -19,7 +20,7 @@ import (
 // orders1 opens the stream of orders.
 func (s *site) orders1(t *testing.T, values map[string]any) (source.Feed, source.API) {
 	t.Helper()
-	api, err := s.open(t, values, func(time.Duration) {}, 0)
+	api, err := s.Open(shopify.Platform(), values, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,9 +44,9 @@ func collect(t *testing.T, into *[]string) func(source.Delivery) error {
 func TestTrap04FiveThousandOrdersOfOneSecond(t *testing.T) {
 	s := newSite(t)
 	for id := range int64(5000) {
-		(&simulator.Order{ID: id + 1, Created: s.now, Processed: s.now, Updated: s.now, Status: "PAID"}).Put(s.sim)
+		(&simulator.Order{ID: id + 1, Created: s.Now, Processed: s.Now, Updated: s.Now, Status: "PAID"}).Put(s.sim)
 	}
-	s.now = s.now.Add(time.Minute)
+	s.Now = s.Now.Add(time.Minute)
 	feed, _ := s.orders1(t, map[string]any{"page_size": 250})
 	var got []string
 	if _, err := feed.Source.Pull(context.Background(), nil, collect(t, &got)); err != nil {
@@ -75,7 +76,7 @@ func TestTrap11FilterIgnoredOrOnlyWarnedAbout(t *testing.T) {
 		t.Error("the check does not see that the filter is ignored")
 	}
 	s.sim.IgnoreSearch = false
-	s.each = nil
+	s.Each = nil
 	s.sim.Rename = "updated_at"
 	if _, err := feed.Source.Pull(context.Background(), nil, collect(t, &got)); codeOf(err) != "search_warning" || len(got) > 0 {
 		t.Errorf("a warning is no error: %v, %v", err, got)
@@ -84,12 +85,12 @@ func TestTrap11FilterIgnoredOrOnlyWarnedAbout(t *testing.T) {
 
 func TestTrap13SixtyDaysAreToldAndNeverTakenForDeletes(t *testing.T) {
 	s := newSite(t)
-	old := simulator.Draw(s.r, 1, s.now.AddDate(0, 0, -100))
+	old := simulator.Draw(s.r, 1, s.Now.AddDate(0, 0, -100))
 	old.Put(s.sim)
-	simulator.Draw(s.r, 2, s.now.Add(-time.Hour)).Put(s.sim)
+	simulator.Draw(s.r, 2, s.Now.Add(-time.Hour)).Put(s.sim)
 	s.sim.Scopes = []string{"read_orders"}
 	feed, api := s.orders1(t, nil)
-	_, err := feed.Backfill.Plan(context.Background(), s.now.AddDate(-2, 0, 0), s.now)
+	_, err := feed.Backfill.Plan(context.Background(), s.Now.AddDate(-2, 0, 0), s.Now)
 	if codeOf(err) != "history_short" || !strings.Contains(fault.HintOf(err), "2026-04-03") {
 		t.Errorf("%v %s", err, fault.HintOf(err))
 	}
@@ -113,14 +114,14 @@ func TestTrap13SixtyDaysAreToldAndNeverTakenForDeletes(t *testing.T) {
 
 func TestTrap14BulkChildrenFirstCountsAndFailures(t *testing.T) {
 	s := newSite(t)
-	o := simulator.Draw(s.r, 1, s.now.Add(-time.Hour))
+	o := simulator.Draw(s.r, 1, s.Now.Add(-time.Hour))
 	o.Lines = nil
 	for n := range int64(101) {
 		o.Lines = append(o.Lines, simulator.Line{ID: 1000 + n, Quantity: 1, Current: 1, SKU: "A", Cents: 100})
 	}
 	o.Put(s.sim)
 	feed, _ := s.orders1(t, nil)
-	window := source.Window{From: s.now.AddDate(0, 0, -10), To: s.now}
+	window := source.Window{From: s.Now.AddDate(0, 0, -10), To: s.Now}
 	read := func() (string, error) {
 		text := ""
 		err := feed.Backfill.PullWindow(context.Background(), window, nil, func(d source.Delivery) error {
@@ -187,8 +188,8 @@ func TestTrap15EndedPageTokenStartsTheWindowAgain(t *testing.T) {
 	if err == nil || mark == nil {
 		t.Fatal(err)
 	}
-	s.now = s.now.Add(25 * time.Hour)
-	s.each = func() { s.sim.Ended = len(s.sim.Queries) > 0 && s.sim.Calls() < 5 }
+	s.Now = s.Now.Add(25 * time.Hour)
+	s.Each = func() { s.sim.Ended = len(s.sim.Queries) > 0 && s.sim.Calls() < 5 }
 	if _, err := feed.Source.Pull(context.Background(), mark, collect(t, &got)); err != nil {
 		t.Fatal(err)
 	}
@@ -202,10 +203,10 @@ func TestTrap16ThrottledWaitIsExact(t *testing.T) {
 	s := newSite(t)
 	s.add(2, false)
 	feed, _ := s.orders1(t, nil)
-	s.fail, s.fails = sourcetest.BodyThrottle, 1
+	s.Fail(sourcetest.BodyThrottle, 1)
 	var got []string
-	if _, err := feed.Source.Pull(context.Background(), nil, collect(t, &got)); err != nil || len(s.slept) != 1 || s.slept[0] != 3*time.Second {
-		t.Errorf("waited %v: %v", s.slept, err)
+	if _, err := feed.Source.Pull(context.Background(), nil, collect(t, &got)); err != nil || len(s.Slept) != 1 || s.Slept[0] != 3*time.Second {
+		t.Errorf("waited %v: %v", s.Slept, err)
 	}
 }
 
@@ -222,11 +223,11 @@ func TestTrap20VersionThatEnds(t *testing.T) {
 	if got := codes(); strings.Contains(got, "version") {
 		t.Error(got)
 	}
-	s.now = time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
+	s.Now = time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
 	if got := codes(); !strings.Contains(got, "version_ends") {
 		t.Error(got)
 	}
-	s.now, s.sim.Version = time.Date(2027, 4, 2, 0, 0, 0, 0, time.UTC), "2026-07"
+	s.Now, s.sim.Version = time.Date(2027, 4, 2, 0, 0, 0, 0, time.UTC), "2026-07"
 	if got := codes(); !strings.Contains(got, "version_ended") {
 		t.Error(got)
 	}
@@ -236,7 +237,7 @@ func TestUserErrorsAreErrors(t *testing.T) {
 	s := newSite(t)
 	feed, _ := s.orders1(t, nil)
 	s.sim.UserError = "INVALID_QUERY"
-	err := feed.Backfill.PullWindow(context.Background(), source.Window{From: s.now.AddDate(0, 0, -10), To: s.now}, nil, func(source.Delivery) error { return nil })
+	err := feed.Backfill.PullWindow(context.Background(), source.Window{From: s.Now.AddDate(0, 0, -10), To: s.Now}, nil, func(source.Delivery) error { return nil })
 	if codeOf(err) != "user_errors" {
 		t.Error(err)
 	}
@@ -256,7 +257,7 @@ func TestComparedInTheFuture(t *testing.T) {
 		return s.sim.Calls() - before
 	}
 	for ahead, due := range map[time.Duration]bool{-time.Hour: false, time.Minute: false, 20 * time.Hour: true, -25 * time.Hour: true} {
-		at := s.now.Add(ahead).Format(time.RFC3339)
+		at := s.Now.Add(ahead).Format(time.RFC3339)
 		if n := asked(`{"reconciled":"` + at + `"}`); (n > 1) != due {
 			t.Errorf("compared %s from now: %d questions, due %v", ahead, n, due)
 		}

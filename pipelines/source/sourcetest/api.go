@@ -66,7 +66,7 @@ func RunAPI(t *testing.T, open func(t *testing.T) *Platform) {
 		name string
 		test func(*testing.T, *Platform)
 	}{
-		{"declares itself", declares}, {"reads every page", readsAll}, {"goes on where it was", resumes}, {"restarts at every page", restarts}, {"reads more ties than a page", ties},
+		{"declares itself", declares}, {"has mappings that compile", mappings}, {"reads every page", readsAll}, {"goes on where it was", resumes}, {"restarts at every page", restarts}, {"reads more ties than a page", ties},
 		{"loses nothing to edits between pages", drift}, {"finds what commits late", late}, {"waits as it is told", throttled}, {"survives a broken connection", broken}, {"says what is wrong", refusals},
 		{"renews a token or says that it ended", expired}, {"ends an endless chain of pages", endless}, {"keeps the server's clock", skewed}, {"refuses a cursor of the future", future},
 		{"finds deletes", deletes}, {"finds refunds that leave their order alone", refunds}, {"shows no secret", secrets},
@@ -168,6 +168,8 @@ func declares(t *testing.T, p *Platform) {
 	}
 }
 
+func mappings(t *testing.T, p *Platform) { Mappings(t, p.Open(t, func(time.Duration) {}, 0)) }
+
 func readsAll(t *testing.T, p *Platform) {
 	p.Add(23, false)
 	w := p.must(t, nil)
@@ -255,6 +257,9 @@ func drift(t *testing.T, p *Platform) {
 		})
 		w := p.must(t, nil)
 		p.Each(nil)
+		if left > 10 {
+			t.Error("nothing was edited between the pages")
+		}
 		p.Pass(time.Minute)
 		p.complete(t, append(w.ids, p.must(t, w.next).ids...))
 	}

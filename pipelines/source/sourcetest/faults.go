@@ -35,8 +35,14 @@ func throttled(t *testing.T, p *Platform) {
 
 func broken(t *testing.T, p *Platform) {
 	p.Add(9, false)
+	waits := 0
+	api := p.Open(t, func(time.Duration) { waits++ }, 0)
 	p.Fail(Reset, 2)
-	p.complete(t, p.must(t, nil).ids)
+	w, err := p.walkWith(t, api, nil, -1)
+	if err != nil || waits == 0 {
+		t.Errorf("the connection broke twice, and the source waited %d times: %v", waits, err)
+	}
+	p.complete(t, w.ids)
 }
 
 func refusals(t *testing.T, p *Platform) {

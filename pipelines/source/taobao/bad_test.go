@@ -111,11 +111,11 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	if got := check(); !strings.Contains(got, "clock is 20m0s away") || !strings.Contains(got, "increment.get: 3 records in the last 30m0s <nil>") || !strings.Contains(got, "range filter: records changed in a year: none <nil>") {
 		t.Error(got)
 	}
-	s.Kind, s.Left = sourcetest.Forbidden, 1000
+	s.Fail(sourcetest.Forbidden, 1000)
 	if got := check(); !strings.Contains(got, "permission package") || strings.Contains(got, routertest.Key) {
 		t.Error(got)
 	}
-	s.Left = 0
+	s.Fail("", 0)
 	s.Env["SECRET"] = "another_secret"
 	if got := check(); !strings.Contains(got, "check app_key and app_secret") || strings.Contains(got, "another_secret") {
 		t.Error(got)

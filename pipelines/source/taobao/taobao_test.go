@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/router/routertest"
 	"github.com/omoflow/omoflow/pipelines/source/sourcetest"
 	"github.com/omoflow/omoflow/pipelines/source/taobao"
@@ -35,11 +34,11 @@ func newSite(t testing.TB, seed uint64) *site {
 	s.sim.Dialect.HMAC = true
 	s.Gateway, s.Fields = s.sim.Gateway, [3]string{"app_key", "app_secret", "session"}
 	s.Values = map[string]any{"page_size": 4, "history": "2h", "lag": "0s"}
-	s.Errors = map[string]string{
-		sourcetest.BodyThrottle: `{"error_response":{"code":7,"msg":"App Call Limited","sub_code":"accesscontrol.limited-by-api-access-count","sub_msg":"This ban will last for 3 more seconds"}}`,
-		sourcetest.Unauthorised: `{"error_response":{"code":27,"msg":"Invalid session","sub_code":"invalid-sessionkey","sub_msg":"` + routertest.Session + `"}}`,
-		sourcetest.Forbidden:    `{"error_response":{"code":11,"msg":"Insufficient isv permissions","sub_code":"isv.permission-api-package-limit","sub_msg":"` + routertest.Key + `"}}`,
-		sourcetest.ErrorIn200:   `{"error_response":{"code":15,"msg":"Remote service error","sub_code":"isv.unknown","sub_msg":"failed for ` + routertest.Secret + `"}}`,
+	s.Answers = map[string]sourcetest.Answer{
+		sourcetest.BodyThrottle: {Body: `{"error_response":{"code":7,"msg":"App Call Limited","sub_code":"accesscontrol.limited-by-api-access-count","sub_msg":"This ban will last for 3 more seconds"}}`},
+		sourcetest.Unauthorised: {Body: `{"error_response":{"code":27,"msg":"Invalid session","sub_code":"invalid-sessionkey","sub_msg":"` + routertest.Session + `"}}`},
+		sourcetest.Forbidden:    {Body: `{"error_response":{"code":11,"msg":"Insufficient isv permissions","sub_code":"isv.permission-api-package-limit","sub_msg":"` + routertest.Key + `"}}`},
+		sourcetest.ErrorIn200:   {Body: `{"error_response":{"code":15,"msg":"Remote service error","sub_code":"isv.unknown","sub_msg":"failed for ` + routertest.Secret + `"}}`},
 	}
 	s.Start(t)
 	return s
@@ -116,39 +115,26 @@ func ids(page []byte) []string {
 
 func platform(t *testing.T, values map[string]any) *sourcetest.Platform {
 	s := newSite(t, 3)
-	return &sourcetest.Platform{
-		Open: func(t *testing.T, slept func(time.Duration), skew time.Duration) source.API {
-			api, err := s.Open(taobao.Platform(), values, slept, skew)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return api
-		},
-		Stream: "orders", Add: s.add, Edit: s.edit,
-		Late: func() { s.trade(s.Now.Add(-90 * time.Second)) },
-		Pass: func(d time.Duration) { s.Now = s.Now.Add(d) },
-		IDs: func() []string {
-			var all []string
-			for id := range s.trades {
-				all = append(all, fmt.Sprint(id))
-			}
-			slices.Sort(all)
-			return all
-		},
-		Read: ids,
-		Fail: func(fault string, n int) { s.Kind, s.Left = fault, n },
-		Each: func(before func()) { s.Each = before },
-		Calls: func() int {
-			return len(s.sim.Calls())
-		},
-		Refund: func() (string, string) {
-			s.next++
-			(&simulator.Refund{ID: s.next, Trade: s.oldest().ID, OID: 1, Status: "SUCCESS", Created: s.Now.Add(-time.Minute), Modified: s.Now.Add(-time.Minute), Fen: 250}).Put(s.sim)
-			return "refunds", fmt.Sprint(s.next)
-		},
-		Future: func(at time.Time) []byte { return []byte(`{"through":"` + at.Format("2006-01-02T15:04:05") + `"}`) },
-		Secret: []string{routertest.Key, routertest.Secret, routertest.Session},
+	p := s.Platform(taobao.Platform(), values)
+	p.Stream, p.Add, p.Edit, p.Read = "orders", s.add, s.edit, ids
+	p.Late = func() { s.trade(s.Now.Add(-90 * time.Second)) }
+	p.IDs = func() []string {
+		var all []string
+		for id := range s.trades {
+			all = append(all, fmt.Sprint(id))
+		}
+		slices.Sort(all)
+		return all
 	}
+	p.Calls = func() int { return len(s.sim.Calls()) }
+	p.Refund = func() (string, string) {
+		s.next++
+		(&simulator.Refund{ID: s.next, Trade: s.oldest().ID, OID: 1, Status: "SUCCESS", Created: s.Now.Add(-time.Minute), Modified: s.Now.Add(-time.Minute), Fen: 250}).Put(s.sim)
+		return "refunds", fmt.Sprint(s.next)
+	}
+	p.Future = func(at time.Time) []byte { return []byte(`{"through":"` + at.Format("2006-01-02T15:04:05") + `"}`) }
+	p.Secret = []string{routertest.Key, routertest.Secret, routertest.Session}
+	return p
 }
 
 func TestConformance(t *testing.T) {

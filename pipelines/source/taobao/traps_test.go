@@ -179,7 +179,7 @@ func TestTrap16ThrottlesInsideOf200AreKeptExactly(t *testing.T) {
 	s.add(3, false)
 	var waits []time.Duration
 	f := s.feed(t, "orders", nil, func(d time.Duration) { waits = append(waits, d) }, 0)
-	s.Kind, s.Left = sourcetest.BodyThrottle, 2
+	s.Fail(sourcetest.BodyThrottle, 2)
 	if keys, _, _ := s.pull(t, f, nil); len(keys) != 3 || !slices.Equal(waits, []time.Duration{3 * time.Second, 3 * time.Second}) {
 		t.Errorf("%v, waited %v", keys, waits)
 	}

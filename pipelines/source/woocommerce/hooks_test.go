@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/webhook"
 	"github.com/omoflow/omoflow/pipelines/source/webhook/webhooktest"
@@ -22,16 +21,7 @@ func hookedSite(t *testing.T, s *site, streams string) source.API {
 	for _, one := range strings.Split(streams, " ") {
 		list = append(list, one)
 	}
-	p := woocommerce.Platform()
-	settings, err := p.Declaration.Parse("sources.shop", map[string]any{"url": s.server.URL, "key": "env:K", "secret": "env:S", "webhook_secret": "env:H", "allow_plain_http": true, "allow_private": true, "streams": list})
-	if err != nil {
-		t.Fatal(err)
-	}
-	settings.Name, settings.Zone, settings.Now = "shop", "Asia/Shanghai", func() time.Time { return s.now }
-	settings.Secrets = secret.Resolver{LookupEnv: func(name string) (string, bool) {
-		return map[string]string{"K": key, "S": password, "H": "canary-hook"}[name], true
-	}}
-	api, err := p.Open(t.Context(), settings)
+	api, err := s.Open(woocommerce.Platform(), map[string]any{"webhook_secret": "env:HOOK", "allow_plain_http": true, "streams": list}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +49,7 @@ func TestEventsGoToTheStreamsThatPullThem(t *testing.T) {
 		{"order.updated", `{"id":"x"}`, "error"},
 		{"order.updated", `{"no":"id"}`, "error"},
 	} {
-		arrivals, err := hooked.Arrivals(webhook.Event{Topic: c.topic, ID: "d", Body: []byte(c.body), Received: s.now})
+		arrivals, err := hooked.Arrivals(webhook.Event{Topic: c.topic, ID: "d", Body: []byte(c.body), Received: s.Now})
 		var got []string
 		for _, a := range arrivals {
 			if a.Delivery.Hint != nil {
@@ -87,7 +77,7 @@ func TestNamesTellRepetitionsFromNews(t *testing.T) {
 	s := newSite(t, false)
 	hooked := hookedSite(t, s, "orders").(webhook.Hooked)
 	name := func(topic, id, body string) string {
-		arrivals, err := hooked.Arrivals(webhook.Event{Topic: topic, ID: id, Body: []byte(body), Received: s.now})
+		arrivals, err := hooked.Arrivals(webhook.Event{Topic: topic, ID: id, Body: []byte(body), Received: s.Now})
 		if err != nil || len(arrivals) != 1 {
 			t.Fatalf("%v %v", arrivals, err)
 		}

@@ -2,12 +2,10 @@ package woocommerce_test
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
-	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/sourcetest"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce"
@@ -26,100 +23,61 @@ const key, password = "ck_canary_41e0", "cs_canary_9b22"
 
 // site is a simulated shop with its server.
 type site struct {
+	sourcetest.Site
 	sim    *simulator.Shop
-	server *httptest.Server
-	now    time.Time
 	next   int64
 	r      *rand.Rand
 	orders map[int64]*simulator.Order
-
-	fail  string
-	fails int
-	each  func()
-	first []byte // of the first page, for the fault that repeats it
 }
 
 func newSite(t *testing.T, tls bool) *site {
 	t.Helper()
-	s := &site{now: time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC), next: 100, r: rand.New(rand.NewPCG(3, 3)), orders: map[int64]*simulator.Order{}}
+	s := &site{next: 100, r: rand.New(rand.NewPCG(3, 3)), orders: map[int64]*simulator.Order{}}
+	s.Now, s.Plain, s.Echo = time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC), !tls, password
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.sim = simulator.New(zone, func() time.Time { return s.now })
+	s.sim = simulator.New(zone, func() time.Time { return s.Now })
 	s.sim.Key, s.sim.Secret = key, password
 	s.sim.Before = s.before
-	if tls {
-		s.server = httptest.NewTLSServer(s.sim)
-	} else {
-		s.server = httptest.NewServer(s.sim)
+	s.Values = map[string]any{"key": "env:KEY", "secret": "env:SECRET", "page_size": 4, "probe_ids": 0}
+	s.Env = map[string]string{"KEY": key, "SECRET": password, "WRONG": "cs_wrong_one", "HOOK": "canary-hook"}
+	s.Answers = map[string]sourcetest.Answer{
+		sourcetest.BodyThrottle: {Body: `{"code":"rate_limit_exceeded","message":"slow down","data":{"status":429,"retry_after":3}}`},
+		sourcetest.Unauthorised: {Status: 401, Body: `{"code":"woocommerce_rest_authentication_error","message":"Consumer secret is invalid. ` + password + `","data":{"status":401}}`},
+		sourcetest.Forbidden:    {Status: 403, Body: `{"code":"woocommerce_rest_cannot_view","message":"Sorry ` + key + `","data":{"status":403}}`},
+		sourcetest.ErrorIn200:   {Body: `{"code":"internal_error","message":"failed for ` + key + `","data":{"status":500}}`},
 	}
-	t.Cleanup(s.server.Close)
+	s.Serve(t, s.sim)
 	return s
 }
 
 func (s *site) before(w http.ResponseWriter, r *http.Request) bool {
-	if s.each != nil {
-		each := s.each
-		s.each = nil
-		each()
-		s.each = each
+	if s.Meet(w) {
+		return true
 	}
-	if s.fails <= 0 {
-		return false
-	}
-	s.fails--
-	switch s.fail {
-	case sourcetest.Status429:
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(429)
-	case sourcetest.Status503:
-		w.WriteHeader(503)
-	case sourcetest.BodyThrottle:
-		_, _ = w.Write([]byte(`{"code":"rate_limit_exceeded","message":"slow down","data":{"status":429,"retry_after":3}}`))
-	case sourcetest.Unauthorised:
-		w.WriteHeader(401)
-		_, _ = fmt.Fprintf(w, `{"code":"woocommerce_rest_authentication_error","message":"Consumer secret is invalid. %s","data":{"status":401}}`, password)
-	case sourcetest.Forbidden:
-		w.WriteHeader(403)
-		_, _ = w.Write([]byte(`{"code":"woocommerce_rest_cannot_view","message":"Sorry ` + key + `","data":{"status":403}}`))
-	case sourcetest.HTML:
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte("<!DOCTYPE html><html><body>Briefly unavailable " + password))
-	case sourcetest.ErrorIn200:
-		_, _ = w.Write([]byte(`{"code":"internal_error","message":"failed for ` + key + `","data":{"status":500}}`))
-	case sourcetest.OtherType:
-		_, _ = w.Write([]byte(`{"orders": []}`))
-	case sourcetest.Huge:
-		_, _ = w.Write([]byte("[" + strings.Repeat(" ", 65<<20) + "]"))
-	case sourcetest.Reset:
-		panic(http.ErrAbortHandler)
-	case sourcetest.SamePage:
-		q := r.URL.Query()
-		if q.Get("_fields") == "id" {
-			return false
-		}
+	if q := r.URL.Query(); s.Due(sourcetest.SamePage) && q.Get("_fields") != "id" {
 		for _, name := range []string{"modified_after", "after", "modified_before", "before"} {
 			q.Del(name)
 		}
 		q.Set("page", "1")
 		r.URL.RawQuery = q.Encode()
-		return false
 	}
-	return true
+	return false
 }
 
 func (s *site) add(n int, same bool) {
 	for range n {
 		if !same {
-			s.now = s.now.Add(7 * time.Second)
+			s.Now = s.Now.Add(7 * time.Second)
 		}
 		s.next++
-		o := simulator.Draw(s.r, s.next, s.now)
+		o := simulator.Draw(s.r, s.next, s.Now)
 		s.orders[o.ID] = o
 		o.Put(s.sim)
 	}
-	s.now = s.now.Add(time.Minute)
+	s.Now = s.Now.Add(time.Minute)
 }
 
 func (s *site) oldest() *simulator.Order {
@@ -130,31 +88,6 @@ func (s *site) oldest() *simulator.Order {
 		}
 	}
 	return first
-}
-
-func (s *site) open(t *testing.T, values map[string]any, slept func(time.Duration), skew time.Duration) (source.API, error) {
-	t.Helper()
-	all := map[string]any{"url": s.server.URL, "key": "env:KEY", "secret": "env:SECRET", "allow_private": true, "page_size": 4, "probe_ids": 0}
-	for name, value := range values {
-		all[name] = value
-	}
-	p := woocommerce.Platform()
-	settings, err := p.Declaration.Parse("sources.shop", all)
-	if err != nil {
-		return nil, err
-	}
-	settings.Name, settings.Zone = "shop", "Asia/Shanghai"
-	settings.Now = func() time.Time { return s.now.Add(skew) }
-	settings.Sleep = func(_ context.Context, d time.Duration) error { slept(d); return nil }
-	settings.Secrets = secret.Resolver{LookupEnv: func(name string) (string, bool) {
-		v, ok := map[string]string{"KEY": key, "SECRET": password, "WRONG": "cs_wrong_one"}[name]
-		return v, ok
-	}}
-	if s.server.Certificate() != nil {
-		settings.RootCAs = x509.NewCertPool()
-		settings.RootCAs.AddCert(s.server.Certificate())
-	}
-	return p.Open(context.Background(), settings)
 }
 
 func ids(page []byte) []string {
@@ -176,70 +109,60 @@ func ids(page []byte) []string {
 
 func platform(t *testing.T, tls bool) *sourcetest.Platform {
 	s := newSite(t, tls)
-	return &sourcetest.Platform{
-		Open: func(t *testing.T, slept func(time.Duration), skew time.Duration) source.API {
-			api, err := s.open(t, map[string]any{"allow_plain_http": !tls}, slept, skew)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return api
-		},
-		Stream: "orders",
-		Add:    s.add,
-		Edit: func() {
-			s.now = s.now.Add(time.Second)
-			o := s.oldest()
-			o.Status, o.Modified = "completed", s.now
-			o.Put(s.sim)
-		},
-		Late: func() {
-			s.next++
-			o := simulator.Draw(s.r, s.next, s.now.Add(-90*time.Second))
-			s.orders[o.ID] = o
-			o.Put(s.sim)
-		},
-		Pass: func(d time.Duration) { s.now = s.now.Add(d) },
-		IDs: func() []string {
-			var all []string
-			for id := range s.orders {
-				all = append(all, strconv.FormatInt(id, 10))
-			}
-			slices.Sort(all)
-			return all
-		},
-		Read:  ids,
-		Fail:  func(fault string, n int) { s.fail, s.fails = fault, n },
-		Each:  func(before func()) { s.each = before },
-		Calls: s.sim.Calls,
-		Delete: func() string {
-			o := s.oldest()
-			delete(s.orders, o.ID)
-			s.sim.Remove("orders", o.ID)
-			return strconv.FormatInt(o.ID, 10)
-		},
-		Refund: func() (string, string) {
-			s.next++
-			o := s.oldest()
-			modified := o.Modified
-			o.PutRefund(s.sim, s.next, s.now, 250, nil)
-			o.Modified = modified
-			o.Put(s.sim)
-			return "refunds", strconv.FormatInt(s.next, 10)
-		},
-		Future: func(at time.Time) []byte { return []byte(`{"through":"` + at.Format("2006-01-02T15:04:05") + `"}`) },
-		Known: func() []source.Known {
-			var all []source.Known
-			for id, o := range s.orders {
-				lines := len(o.Items)
-				if o.Fee != 0 {
-					lines++
-				}
-				all = append(all, source.Known{ID: strconv.FormatInt(id, 10), Version: o.Modified.Format("2006-01-02T15:04:05"), Facts: map[string]string{"total_amount": simulator.Money(o.Cents()), "order_line": strconv.Itoa(lines)}})
-			}
-			return all
-		},
-		Secret: []string{key, password},
+	p := s.Platform(woocommerce.Platform(), map[string]any{"allow_plain_http": !tls})
+	p.Stream = "orders"
+	p.Add = s.add
+	p.Edit = func() {
+		s.Now = s.Now.Add(time.Second)
+		o := s.oldest()
+		o.Status, o.Modified = "completed", s.Now
+		o.Put(s.sim)
 	}
+	p.Late = func() {
+		s.next++
+		o := simulator.Draw(s.r, s.next, s.Now.Add(-90*time.Second))
+		s.orders[o.ID] = o
+		o.Put(s.sim)
+	}
+	p.IDs = func() []string {
+		var all []string
+		for id := range s.orders {
+			all = append(all, strconv.FormatInt(id, 10))
+		}
+		slices.Sort(all)
+		return all
+	}
+	p.Read = ids
+	p.Calls = s.sim.Calls
+	p.Delete = func() string {
+		o := s.oldest()
+		delete(s.orders, o.ID)
+		s.sim.Remove("orders", o.ID)
+		return strconv.FormatInt(o.ID, 10)
+	}
+	p.Refund = func() (string, string) {
+		s.next++
+		o := s.oldest()
+		modified := o.Modified
+		o.PutRefund(s.sim, s.next, s.Now, 250, nil)
+		o.Modified = modified
+		o.Put(s.sim)
+		return "refunds", strconv.FormatInt(s.next, 10)
+	}
+	p.Future = func(at time.Time) []byte { return []byte(`{"through":"` + at.Format("2006-01-02T15:04:05") + `"}`) }
+	p.Known = func() []source.Known {
+		var all []source.Known
+		for id, o := range s.orders {
+			lines := len(o.Items)
+			if o.Fee != 0 {
+				lines++
+			}
+			all = append(all, source.Known{ID: strconv.FormatInt(id, 10), Version: o.Modified.Format("2006-01-02T15:04:05"), Facts: map[string]string{"total_amount": simulator.Money(o.Cents()), "order_line": strconv.Itoa(lines)}})
+		}
+		return all
+	}
+	p.Secret = []string{key, password}
+	return p
 }
 
 func TestConformanceOverTLS(t *testing.T) {
@@ -266,7 +189,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"password in url":  {map[string]any{"url": "https://u:p@shop.example"}, "secret_in_url"},
 		"no such protocol": {map[string]any{"url": "ftp://shop.example"}, "invalid_url"},
 	} {
-		_, err := s.open(t, c.values, nil, 0)
+		_, err := s.Open(woocommerce.Platform(), c.values, nil, 0)
 		var f *fault.Error
 		if !errorsAs(err, &f) || f.Code != c.code || f.Kind != fault.Usage || fault.HintOf(err) == "" || strings.Contains(err.Error()+f.Hint, "cs_canary") {
 			t.Errorf("%s: %v", name, err)
@@ -294,7 +217,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	s.add(3, false)
 	s.sim.Registered = append(s.sim.Registered, "await-pickup")
 	check := func(values map[string]any) string {
-		api, err := s.open(t, values, func(time.Duration) {}, 10*time.Minute)
+		api, err := s.Open(woocommerce.Platform(), values, nil, 10*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,11 +240,11 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	if got := check(map[string]any{"key": "env:MISSING"}); !strings.Contains(got, "no variable MISSING") {
 		t.Error(got)
 	}
-	s.fail, s.fails = sourcetest.Forbidden, 1000
+	s.Fail(sourcetest.Forbidden, 1000)
 	if got := check(nil); !strings.Contains(got, "403") || strings.Contains(got, key) {
 		t.Error(got)
 	}
-	s.fail = sourcetest.HTML
+	s.Fail(sourcetest.HTML, 1000)
 	if got := check(nil); !strings.Contains(got, "HTML page") {
 		t.Error(got)
 	}
@@ -331,12 +254,12 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 func TestTrapFilterIgnored(t *testing.T) {
 	s := newSite(t, true)
 	s.add(9, false)
-	api, err := s.open(t, nil, func(time.Duration) {}, 0)
+	api, err := s.Open(woocommerce.Platform(), nil, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer api.Close()
-	s.fail, s.fails = sourcetest.SamePage, 1_000_000
+	s.Fail(sourcetest.SamePage, 1_000_000)
 	_, err = api.Feeds()[0].Source.Pull(context.Background(), []byte(`{"through":"2026-06-01T08:00:40"}`), func(source.Delivery) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "was asked for rows after") {
 		t.Error(err)

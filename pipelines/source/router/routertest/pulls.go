@@ -99,7 +99,7 @@ func (w *World) pull(dir string, l *lake, dies int) error {
 func (w *World) weather() {
 	s, r := w.Site, w.Chance
 	s.Each = func() {
-		if s.Left > 0 {
+		if s.Failing() {
 			return
 		}
 		switch r.IntN(12) {
@@ -110,7 +110,7 @@ func (w *World) weather() {
 			w.Late(time.Duration(r.IntN(600)) * time.Second)
 		case 4:
 			faults := []string{sourcetest.Status429, sourcetest.Status503, sourcetest.BodyThrottle, sourcetest.Reset, sourcetest.HTML, sourcetest.ErrorIn200}
-			s.Kind, s.Left = faults[r.IntN(len(faults)-2*r.IntN(2))], 1
+			s.Fail(faults[r.IntN(len(faults)-2*r.IntN(2))], 1)
 		}
 	}
 }
@@ -155,7 +155,8 @@ func Pulls(t *testing.T, name string, open func(t testing.TB, seed uint64) *Worl
 			}
 			done++
 		}
-		w.Site.Each, w.Site.Left = nil, 0
+		w.Site.Each = nil
+		w.Site.Fail("", 0)
 		w.Site.Now = w.Site.Now.Add(20 * time.Minute)
 		if err := w.pull(dir, l, -1); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
