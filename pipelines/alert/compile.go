@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -127,7 +128,7 @@ func compileRule(r Rule, in place) (ready rule, err error) {
 func (p *Plan) addRoutes(c Config, in place) error {
 	all := c.Routes
 	if len(all) == 0 && len(p.channels) > 0 {
-		all = []Route{{Name: "all", Channels: sorted(p.channels)}}
+		all = []Route{{Name: "all", Channels: slices.Sorted(maps.Keys(p.channels))}}
 	}
 	var names []string
 	for _, r := range p.rules {
@@ -158,7 +159,7 @@ func (p *Plan) compileRoute(r Route, in place) (ready route, err error) {
 		return route{}, in.bad("channels", "name at least one of alerts.channels", "is empty")
 	}
 	for _, name := range r.Channels {
-		if err := in.oneOf("channels", name, sorted(p.channels)); err != nil {
+		if err := in.oneOf("channels", name, slices.Sorted(maps.Keys(p.channels))); err != nil {
 			return route{}, err
 		}
 	}

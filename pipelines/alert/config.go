@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -113,7 +114,7 @@ func Compile(c Config, opt Options) (*Plan, error) {
 	if err := in.oneOf("language", c.Language, languages()); err != nil {
 		return nil, err
 	}
-	for _, name := range sorted(c.Channels) {
+	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
 		config, at := c.Channels[name], in.at("channels."+name)
 		made, err := channel.Open(string(at), config, opt.Channel)
 		if err != nil {
@@ -205,13 +206,4 @@ func first(texts ...string) string {
 		}
 	}
 	return ""
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

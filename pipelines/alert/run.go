@@ -3,6 +3,8 @@ package alert
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -220,7 +222,7 @@ func (k *Keeper) deliver(ctx context.Context, book *delivery.Book, records map[s
 	var mutex sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(8)
-	for _, name := range sorted(byChannel) {
+	for _, name := range slices.Sorted(maps.Keys(byChannel)) {
 		group.Go(func() error {
 			for _, t := range byChannel[name] {
 				r, err := book.Deliver(ctx, t)

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -33,7 +34,7 @@ func volume(r rule, f Facts) []Finding {
 		last = max(last, d.Date)
 	}
 	var found []Finding
-	for _, name := range sorted(series) {
+	for _, name := range slices.Sorted(maps.Keys(series)) {
 		worst, worstZ := Finding{}, 0.0
 		for back := range r.Days {
 			date := daysBefore(last, back)

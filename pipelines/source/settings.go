@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -31,17 +32,21 @@ type Settings struct {
 	Sleep    func(context.Context, time.Duration) error // nil: really
 	RootCAs  *x509.CertPool                             // nil: the system's
 	values   map[string]any
+	streams  []string // as declared
 }
 
-// Parse checks the configured values against the declaration: unknown names, missing ones, wrong types, and secrets that
-// are no references. key is the place in the configuration, for messages.
+// Parse checks the configured values against the declaration: unknown names, missing ones, wrong types, values out of range,
+// streams that are not the source's, and secrets that are no references. key is the place in the configuration, for messages.
 func (d Declaration) Parse(key string, values map[string]any) (Settings, error) {
 	s := Settings{values: map[string]any{}}
+	for _, one := range d.Streams {
+		s.streams = append(s.streams, one.Name)
+	}
 	names := make([]string, len(d.Fields))
 	for i, f := range d.Fields {
 		names[i] = f.Name
 	}
-	for _, name := range sortedNames(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(names, name) {
 			hint := d.Name + " knows " + strings.Join(names, ", ")
 			if near := fault.Nearest(name, names); near != "" {
@@ -64,6 +69,11 @@ func (d Declaration) Parse(key string, values map[string]any) (Settings, error) 
 			return s, err
 		}
 		s.values[f.Name] = value
+	}
+	for _, name := range s.List("streams") {
+		if len(s.streams) > 0 && !slices.Contains(s.streams, name) {
+			return s, fault.New(fault.Usage, "unknown_stream", key+".streams", "the streams are "+strings.Join(s.streams, ", "), "%q is not a stream", name)
+		}
 	}
 	return s, nil
 }
@@ -205,21 +215,33 @@ func (s Settings) Secret(ctx context.Context, name string) (secret.Value, error)
 	return s.Secrets.Read(ctx, "sources."+s.Name+"."+name, s.Text(name))
 }
 
-func sortedNames(m map[string]any) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
+// Feeds makes the feeds of the configured streams, in the order of the declaration.
+func (s Settings) Feeds(open func(stream string) Feed) []Feed {
+	wanted := s.List("streams")
+	var feeds []Feed
+	for _, name := range s.streams {
+		if !slices.Contains(wanted, name) {
+			continue
+		}
+		feed := open(name)
+		feed.Stream = name
+		feeds = append(feeds, feed)
 	}
-	slices.Sort(names)
-	return names
+	return feeds
 }
 
-// Streams refuses a name among the configured streams that is not one of the source's.
-func (s Settings) Streams(known []string) error {
-	for _, name := range s.List("streams") {
-		if !slices.Contains(known, name) {
-			return fault.New(fault.Usage, "unknown_stream", "streams", "the streams are "+strings.Join(known, ", "), "%q is not a stream", name)
-		}
+// Location is the place that sells: location_id, else the source itself.
+func (s Settings) Location() string {
+	if location := s.Text("location_id"); location != "" {
+		return location
 	}
-	return nil
+	return s.Name
+}
+
+// LocalZone is the zone by which days are counted: that of the setting zone, else the company's.
+func (s Settings) LocalZone() string {
+	if zone := s.Text("zone"); zone != "" {
+		return zone
+	}
+	return s.Zone
 }

@@ -56,3 +56,44 @@ func TestValuesKeepToTheirRange(t *testing.T) {
 		}
 	}
 }
+
+func TestStreamsAreThoseOfTheSource(t *testing.T) {
+	d := Declaration{
+		Fields:  []Field{{Name: "streams", Type: "list", Default: "orders, refunds", Help: "what to read"}, {Name: "location_id", Type: "text"}, {Name: "zone", Type: "zone"}},
+		Streams: []Stream{{Name: "orders"}, {Name: "refunds"}, {Name: "stock"}},
+	}
+	for want, values := range map[string]map[string]any{
+		"orders refunds": nil,
+		"orders stock":   {"streams": []any{"stock", "orders"}},
+		"":               {"streams": []any{}},
+	} {
+		s, err := d.Parse("sources.x", values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range s.Feeds(func(name string) Feed { return Feed{Profile: []byte(name)} }) {
+			if string(f.Profile) != f.Stream {
+				t.Errorf("stream %s has the feed of %s", f.Stream, f.Profile)
+			}
+			got = append(got, f.Stream)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%v gives %v", values, got)
+		}
+	}
+	_, err := d.Parse("sources.x", map[string]any{"streams": []any{"orders", "order"}})
+	if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "sources.x.streams") || fault.HintOf(err) != "the streams are orders, refunds, stock" {
+		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	}
+	s, err := d.Parse("sources.x", nil)
+	s.Name, s.Zone = "shop", "Asia/Shanghai"
+	if err != nil || s.Location() != "shop" || s.LocalZone() != "Asia/Shanghai" {
+		t.Errorf("%s in %s: %v", s.Location(), s.LocalZone(), err)
+	}
+	s, err = d.Parse("sources.x", map[string]any{"location_id": "S01", "zone": "UTC"})
+	s.Name, s.Zone = "shop", "Asia/Shanghai"
+	if err != nil || s.Location() != "S01" || s.LocalZone() != "UTC" {
+		t.Errorf("%s in %s: %v", s.Location(), s.LocalZone(), err)
+	}
+}

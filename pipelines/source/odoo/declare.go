@@ -5,8 +5,6 @@ import (
 	"github.com/omoflow/omoflow/pipelines/source/httpapi"
 )
 
-func streamNames() []string { return []string{"orders", "customers", "products", "stock"} }
-
 func declaration() source.Declaration {
 	return source.Declaration{
 		Name:  Name,

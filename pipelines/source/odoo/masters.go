@@ -56,7 +56,7 @@ func (p *snapshot) Pull(ctx context.Context, saved json.RawMessage, emit func(so
 			return nil, err
 		}
 	}
-	return cursor{Taken: now.Format(stamp)}.encode(), nil
+	return source.Encode(cursor{Taken: now.Format(stamp)}), nil
 }
 
 // all reads every row of a model, page by page in the order of their numbers.

@@ -6,8 +6,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
@@ -34,9 +32,6 @@ type shop struct {
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
 	one := &shop{settings: s, size: int(s.Number("page_size")), overlap: s.Duration("overlap")}
-	if err := s.Streams(streamNames()); err != nil {
-		return nil, err
-	}
 	var err error
 	one.server, err = connect(httpapi.Common(s), s)
 	return one, err
@@ -44,17 +39,16 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 
 // Feeds lists the configured streams.
 func (s *shop) Feeds() []source.Feed {
-	var feeds []source.Feed
-	for _, name := range streamNames() {
-		if !slices.Contains(s.settings.List("streams"), name) {
-			continue
-		}
-		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+	zone := s.settings.Zone
+	if zone == "" {
+		zone = "UTC"
+	}
+	return s.settings.Feeds(func(name string) source.Feed {
+		feed := source.Feed{Profile: source.Mapping(profiles, "odoo-"+name, "{{zone}}", zone)}
 		switch name {
 		case "orders":
 			w := &walk{shop: s, name: name, model: "pos.order", fields: orderFields, compose: s.orders}
-			feed.Source = w
-			feed.Reconcile = w
+			feed.Source, feed.Reconcile = w, w
 		case "customers":
 			feed.Source = &walk{shop: s, name: name, model: "res.partner", fields: partnerFields, domain: []any{leaf("customer_rank", ">", 0)}, compose: s.plain}
 		case "products":
@@ -62,21 +56,8 @@ func (s *shop) Feeds() []source.Feed {
 		case "stock":
 			feed.Source, feed.Captures = &snapshot{shop: s, name: name, take: s.stock}, []string{"as_of"}
 		}
-		feeds = append(feeds, feed)
-	}
-	return feeds
-}
-
-func (s *shop) profile(name string) []byte {
-	data, err := profiles.ReadFile("profiles/odoo-" + name + ".yaml")
-	if err != nil {
-		return nil // a missing file is refused by the profile's parser
-	}
-	zone := s.settings.Zone
-	if zone == "" {
-		zone = "UTC"
-	}
-	return []byte(strings.ReplaceAll(string(data), "{{zone}}", zone))
+		return feed
+	})
 }
 
 // Check signs in and asks for one row of every model that the streams read.

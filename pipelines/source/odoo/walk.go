@@ -32,23 +32,14 @@ type cursor struct {
 }
 
 func readCursor(text json.RawMessage) (c cursor, err error) {
-	if text != nil {
-		err = json.Unmarshal(text, &c)
-	}
+	c, err = source.ReadCursor[cursor](text)
 	for _, at := range []string{c.Through, c.Upper, c.High, c.Taken, c.Checked} {
 		if at != "" && err == nil {
 			_, err = time.Parse(stamp, at)
+			err = source.BadCursor(err)
 		}
 	}
-	return c, fault.Wrap(err, fault.Damaged, "cursor_unreadable", "cursor", "omoflow check names the batch it stands in", "the saved cursor cannot be read")
-}
-
-func (c cursor) encode() json.RawMessage {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return nil // texts and a number
-	}
-	return text
+	return c, err
 }
 
 // Declare describes the source.
@@ -99,7 +90,7 @@ func (w *walk) Pull(ctx context.Context, saved json.RawMessage, emit func(source
 			break
 		}
 	}
-	return cursor{Through: c.High, Checked: c.Checked}.encode(), nil
+	return source.Encode(cursor{Through: c.High, Checked: c.Checked}), nil
 }
 
 // check refuses a page that the server did not filter and order as it was asked to, and moves the cursor behind it.
@@ -127,7 +118,7 @@ func (w *walk) deliver(ctx context.Context, rows []record, now time.Time, n int,
 	if err != nil {
 		return err
 	}
-	return emit(source.Page(fmt.Sprintf("%s/%s-%06d.json", w.name, now.Format("20060102T150405"), n), body, now, next.encode(), nil))
+	return emit(source.Page(fmt.Sprintf("%s/%s-%06d.json", w.name, now.Format("20060102T150405"), n), body, now, source.Encode(next), nil))
 }
 
 // compareEvery is how often the list of orders is compared with the lake's.
@@ -180,9 +171,9 @@ func (w *walk) Reconcile(ctx context.Context, saved json.RawMessage, held source
 		if err != nil {
 			return nil, err
 		}
-		if err := emit(source.Page(fmt.Sprintf("%s/gone-%s.json", w.name, now.Format("20060102T150405")), body, now, c.encode(), nil)); err != nil {
+		if err := emit(source.Page(fmt.Sprintf("%s/gone-%s.json", w.name, now.Format("20060102T150405")), body, now, source.Encode(c), nil)); err != nil {
 			return nil, err
 		}
 	}
-	return c.encode(), nil
+	return source.Encode(c), nil
 }

@@ -40,9 +40,6 @@ type shop struct {
 
 func open(_ context.Context, s source.Settings) (source.API, error) {
 	one := &shop{settings: s, size: int(s.Number("page_size"))}
-	if err := s.Streams(streamNames()); err != nil {
-		return nil, err
-	}
 	var err error
 	one.gateway, err = router.New(httpapi.Common(s), router.Dialect{
 		Path: "/api/router", Method: "type", Key: "client_id", Session: "access_token", Judge: judge, Fixed: map[string]string{"data_type": "JSON", "version": "V1"},
@@ -79,19 +76,7 @@ func judge(f router.Failure) error {
 
 // serverNow is the platform's clock.
 func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
-	a, err := s.gateway.Call(ctx, "pdd.time.get", nil)
-	if err != nil {
-		return time.Time{}, err
-	}
-	var said struct {
-		Time json.RawMessage `json:"time"`
-	}
-	if json.Unmarshal(a.Result, &said) == nil {
-		if at, err := moment(said.Time); err == nil {
-			return at, nil
-		}
-	}
-	return a.Date, nil
+	return s.gateway.Clock(ctx, "pdd.time.get", moment)
 }
 
 // moment reads a time: seconds since 1970, or China's clock.
@@ -115,19 +100,7 @@ func (s *shop) reader(method, list, key string, between [2]string, width time.Du
 			}
 			return s.list(ctx, method, list, all)
 		},
-		Row: func(row json.RawMessage) (string, time.Time, error) {
-			var all map[string]json.RawMessage
-			if err := json.Unmarshal(row, &all); err != nil || all[key] == nil {
-				return "", time.Time{}, fault.New(fault.Unavailable, "field_missing", key, "report this with the platform's version", "a record has no %s", key)
-			}
-			id := strings.Trim(string(all[key]), `"`)
-			for _, field := range fields {
-				if at, err := moment(all[field]); err == nil {
-					return id, at, nil
-				}
-			}
-			return id, time.Time{}, fault.New(fault.Unavailable, "field_unreadable", fields[0], "report this with the platform's version", "%s of %s is not a time", fields[0], id)
-		},
+		Row: router.Row(key, fields, moment),
 	}
 }
 
@@ -150,51 +123,37 @@ func (s *shop) list(ctx context.Context, method, list string, params map[string]
 	return p, nil
 }
 
-func (s *shop) feed(name string, forward, past *window.Reader) *window.Feed {
-	return &window.Feed{
-		Declaration: declaration, Name: name, Forward: forward, Past: past, Now: s.serverNow,
-		Lag: s.settings.Duration("lag"), Overlap: s.settings.Duration("overlap"), History: s.settings.Duration("history"),
-	}
-}
-
 // orders is the stream of orders: the changed ones going forward, the confirmed ones of the past. Every filter is named.
 func (s *shop) orders() *window.Feed {
 	all := map[string]string{"order_status": "5", "refund_status": "5", "is_lucky_flag": "0"}
-	return s.feed("orders",
-		s.reader("pdd.order.number.list.increment.get", "order_sn_list", "order_sn", [2]string{"start_updated_at", "end_updated_at"}, s.settings.Duration("window"), []string{"updated_at"}, all),
-		s.reader("pdd.order.list.get", "order_list", "order_sn", [2]string{"start_confirm_at", "end_confirm_at"}, longest, []string{"confirm_time"}, map[string]string{"order_status": "5", "refund_status": "5"}))
+	return window.Feed{
+		Declaration: declaration, Name: "orders", Now: s.serverNow,
+		Forward: s.reader("pdd.order.number.list.increment.get", "order_sn_list", "order_sn", [2]string{"start_updated_at", "end_updated_at"}, s.settings.Duration("window"), []string{"updated_at"}, all),
+		Past:    s.reader("pdd.order.list.get", "order_list", "order_sn", [2]string{"start_confirm_at", "end_confirm_at"}, longest, []string{"confirm_time"}, map[string]string{"order_status": "5", "refund_status": "5"}),
+	}.Configured(s.settings)
 }
 
 func (s *shop) refunds() *window.Feed {
-	return s.feed("refunds", s.reader("pdd.refund.list.increment.get", "refund_list", "id", [2]string{"start_updated_at", "end_updated_at"}, s.settings.Duration("window"), []string{"updated_time", "updated_at"},
-		map[string]string{"after_sales_status": "1", "after_sales_type": "1"}), nil)
+	params := map[string]string{"after_sales_status": "1", "after_sales_type": "1"}
+	return window.Feed{
+		Declaration: declaration, Name: "refunds", Now: s.serverNow,
+		Forward: s.reader("pdd.refund.list.increment.get", "refund_list", "id", [2]string{"start_updated_at", "end_updated_at"}, s.settings.Duration("window"), []string{"updated_time", "updated_at"}, params),
+	}.Configured(s.settings)
 }
 
 // Feeds lists the configured streams.
 func (s *shop) Feeds() []source.Feed {
-	var feeds []source.Feed
-	for _, name := range streamNames() {
-		if !slices.Contains(s.settings.List("streams"), name) {
-			continue
-		}
-		feed := source.Feed{Stream: name, Profile: s.profile(name)}
-		if name == "orders" {
+	return s.settings.Feeds(func(name string) source.Feed {
+		feed := source.Feed{Profile: source.Mapping(profiles, "pinduoduo-"+name, "{{location}}", s.settings.Location())}
+		switch name {
+		case "orders":
 			f := s.orders()
 			feed.Source, feed.Backfill = f, f
-		} else {
+		case "refunds":
 			feed.Source = s.refunds()
 		}
-		feeds = append(feeds, feed)
-	}
-	return feeds
-}
-
-func (s *shop) profile(name string) []byte {
-	data, err := profiles.ReadFile("profiles/pinduoduo-" + name + ".yaml")
-	if err != nil {
-		return nil // a missing file is refused by the profile's parser
-	}
-	return []byte(strings.ReplaceAll(string(data), "{{location}}", router.Location(s.settings)))
+		return feed
+	})
 }
 
 // Check asks one question of every permission, compares the clocks, and tries what the reading depends on.

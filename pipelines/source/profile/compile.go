@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,7 +76,7 @@ var eventColumns = []string{"ordered_at", "refunded_at", "paid_at", "occurred_at
 func (p *Profile) Compile(bind *Bind) (*Plan, error) {
 	s := &slots{index: map[string]int{}}
 	plan := &Plan{Profile: p}
-	for _, name := range sorted(p.Streams) {
+	for _, name := range slices.Sorted(maps.Keys(p.Streams)) {
 		stream, err := p.compileStream(name, bind, s)
 		if err != nil {
 			return nil, err
@@ -121,7 +122,7 @@ func (p *Profile) compileStream(name string, bind *Bind, s *slots) (StreamPlan, 
 	for _, c := range stream.Columns {
 		own = append(own, c.Name)
 	}
-	for _, column := range sorted(declared.Columns) {
+	for _, column := range slices.Sorted(maps.Keys(declared.Columns)) {
 		if !slices.Contains(own, column) && column != "business_date" {
 			return plan, p.bad("unknown_column", nearest(column, own, "columns of "+name+": "+strings.Join(own, ", ")), append(path, column), "stream %s has no column %q", name, column)
 		}
@@ -195,7 +196,7 @@ func (p *Profile) expression(expr string, n slot, s *slots, path []string) (sql,
 	case p.Define[expr] != "":
 		return p.translate(expr, s, path)
 	case identifier.MatchString(strings.ToLower(expr)):
-		return "", "", p.bad("unknown_column", nearest(expr, sorted(p.Columns), `declare it under columns; a fixed value goes under constants or is written = 'x'`), append(path, expr), "column %q is not declared under columns", expr)
+		return "", "", p.bad("unknown_column", nearest(expr, slices.Sorted(maps.Keys(p.Columns)), `declare it under columns; a fixed value goes under constants or is written = 'x'`), append(path, expr), "column %q is not declared under columns", expr)
 	default:
 		return p.translate(expr, s, path)
 	}

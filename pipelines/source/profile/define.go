@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // checkDefine refuses names that mean something already.
 func (p *Profile) checkDefine() error {
-	for _, name := range sorted(p.Define) {
+	for _, name := range slices.Sorted(maps.Keys(p.Define)) {
 		if _, taken := p.Columns[name]; taken || !identifier.MatchString(name) || accessors[name] || name == "auto" || name == "position" || name == "lookup" {
 			return p.bad("invalid_name", "use a name of lower-case letters, digits and _ that no column has", []string{"define", name}, "%q cannot be defined", name)
 		}
@@ -84,7 +85,7 @@ func (p *Profile) compileEach(columns map[string]string, s *slots, path []string
 	if len(columns) == 0 {
 		return nil, nil
 	}
-	plan := &EachPlan{Words: sorted(columns)}
+	plan := &EachPlan{Words: slices.Sorted(maps.Keys(columns))}
 	var arms strings.Builder
 	for i, word := range plan.Words {
 		column := columns[word]

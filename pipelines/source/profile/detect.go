@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -175,7 +176,7 @@ func (d *Detection) document(r io.Reader, probe *Profile) error {
 		return refuse("empty_file", "deliver the file again if it should hold records", "the file holds no record")
 	}
 	if object, ok := records[0].(map[string]any); ok && len(records) == 1 {
-		for _, key := range sorted(object) {
+		for _, key := range slices.Sorted(maps.Keys(object)) {
 			if list, ok := object[key].([]any); ok && len(list) > 0 && probe.Records == "" {
 				if _, ok := list[0].(map[string]any); ok {
 					probe.Records, records = key, list
@@ -194,7 +195,7 @@ func (d *Detection) document(r io.Reader, probe *Profile) error {
 		}
 	}
 	d.Layout = Layout{Format: "jsonl", Encoding: encUTF8, Delimiter: probe.Records}
-	probe.declare(sorted(paths.fields))
+	probe.declare(slices.Sorted(maps.Keys(paths.fields)))
 	if len(paths.fields) == 0 {
 		return refuse("bad_json", "deliver one JSON object per record", "the file holds no JSON objects")
 	}

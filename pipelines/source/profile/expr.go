@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -263,7 +265,7 @@ func callArguments(tokens []token, i int) (arguments []string, end int, ok bool)
 // checkStreams validates every stream's mapping by compiling it.
 func (p *Profile) checkStreams() error {
 	names := retail.StreamNames()
-	for _, name := range sorted(p.Streams) {
+	for _, name := range slices.Sorted(maps.Keys(p.Streams)) {
 		if _, ok := retail.StreamNamed(name); !ok {
 			return p.bad("unknown_stream", nearest(name, names, "canonical streams: "+strings.Join(names, ", ")), []string{"streams", name}, "there is no stream %q", name)
 		}

@@ -3,6 +3,7 @@ package profile
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -181,7 +182,7 @@ func (s *seen) tell(d *Detection) {
 	case s.mark[0] != "":
 		d.Decimal = Reading{".", s.mark[0]}
 	}
-	for _, word := range sorted(s.currencies) {
+	for _, word := range slices.Sorted(maps.Keys(s.currencies)) {
 		d.Currencies = append(d.Currencies, word)
 	}
 	s.signs(d)
@@ -217,7 +218,7 @@ func (s *seen) signs(d *Detection) {
 		if f.Kind != "text" || len(f.words) < 2 {
 			continue
 		}
-		for _, word := range sorted(f.words) {
+		for _, word := range slices.Sorted(maps.Keys(f.words)) {
 			if n := f.words[word]; n == f.minus[word] && n > 0 {
 				d.Signs = append(d.Signs, fmt.Sprintf("every record with %s = %s has something negative (%d)", f.Name, word, n))
 			}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/omoflow/omoflow/internal/jsonscan"
@@ -33,7 +35,7 @@ func (p *Plan) openJSON(o *opened, stream io.Reader, encoding string) (source, L
 	layout := Layout{Format: "jsonl", Encoding: encoding, Delimiter: strings.Join(append([]string{p.Profile.Records}, p.Profile.Explode...), ";")}
 	s := &jsonSource{opened: o, profile: p.Profile, plan: map[string][]int{}, lines: bufio.NewReaderSize(stream, sampleBytes), line: 1}
 	at := map[string]int{}
-	names := sorted(p.Profile.Columns)
+	names := slices.Sorted(maps.Keys(p.Profile.Columns))
 	for i, name := range names {
 		at[name] = i
 		for _, from := range p.Profile.Columns[name].From {

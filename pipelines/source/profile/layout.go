@@ -3,6 +3,7 @@ package profile
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func (p *Profile) score(row []string) int {
 // missing refuses a header that lacks a column, naming what the file has.
 func (p *Profile) missing(header []string) *RefusedFile {
 	at := p.columnsOf(header)
-	for _, name := range sorted(at) {
+	for _, name := range slices.Sorted(maps.Keys(at)) {
 		if c := p.Columns[name]; at[name] < 0 && !c.Optional {
 			hint := "correct columns." + name + " in the profile, mark it optional: true, or deliver the right file"
 			if near := fault.Nearest(c.From[0], header); near != "" {

@@ -5,6 +5,7 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -285,7 +286,7 @@ func (p *Profile) check() error {
 }
 
 func (p *Profile) checkColumns() error {
-	for _, name := range sorted(p.Columns) {
+	for _, name := range slices.Sorted(maps.Keys(p.Columns)) {
 		c := p.Columns[name]
 		if !identifier.MatchString(name) {
 			return p.bad("invalid_name", "use lower-case letters, digits and _", []string{"columns", name}, "%q is not a column name", name)
@@ -330,7 +331,7 @@ func (p *Profile) checkRules() error {
 }
 
 func (p *Profile) checkConstants() error {
-	for _, column := range sorted(p.Constants) {
+	for _, column := range slices.Sorted(maps.Keys(p.Constants)) {
 		var all []string
 		known := false
 		for name := range p.Streams {
@@ -351,7 +352,7 @@ func (p *Profile) declared(name string, path []string) error {
 	if _, ok := p.Columns[name]; ok {
 		return nil
 	}
-	return p.bad("unknown_column", nearest(name, sorted(p.Columns), "declare it under `columns`"), append(path, name), "column %q is not declared under columns", name)
+	return p.bad("unknown_column", nearest(name, slices.Sorted(maps.Keys(p.Columns)), "declare it under `columns`"), append(path, name), "column %q is not declared under columns", name)
 }
 
 // bad makes a fault that points at the line of path in the YAML.
@@ -383,15 +384,6 @@ func nearest(name string, candidates []string, otherwise string) string {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return otherwise
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 var identifier = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)

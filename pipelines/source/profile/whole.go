@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/omoflow/omoflow/internal/retail"
@@ -42,7 +43,7 @@ func (p *Profile) checkWhole() error {
 		if p.Whole {
 			return p.bad("invalid_value", "leave whole_receipts out: whole says it already", []string{"whole_receipts"}, "whole_receipts and whole exclude each other")
 		}
-		if !slices.ContainsFunc(sorted(p.Streams), func(name string) bool {
+		if !slices.ContainsFunc(slices.Sorted(maps.Keys(p.Streams)), func(name string) bool {
 			s, _ := retail.StreamNamed(name)
 			return len(s.Key) > 0 && slices.Contains(Receipts(), s.Key[0])
 		}) {
@@ -62,7 +63,7 @@ func (p *Profile) checkWhole() error {
 	if !p.Whole {
 		return nil
 	}
-	for _, name := range sorted(p.Streams) {
+	for _, name := range slices.Sorted(maps.Keys(p.Streams)) {
 		s, _ := retail.StreamNamed(name)
 		if m, ok := p.Streams[name].Columns[s.Key[0]]; !ok || m.Agg != "" {
 			return p.bad("missing_column", "map "+s.Key[0], []string{"streams", name}, "a whole record needs its key in stream %s", name)

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
@@ -32,14 +33,6 @@ func Secrets(s source.Settings, names [3]string) func(context.Context) (key, pas
 		}
 		return key, password, session, nil
 	}
-}
-
-// Location is the place that sells: the configured one, else the source itself.
-func Location(s source.Settings) string {
-	if location := s.Text("location_id"); location != "" {
-		return location
-	}
-	return s.Name
 }
 
 // ClockProbe compares the platform's clock, shown as at, with ours.
@@ -74,4 +67,47 @@ func Unexpected(err error, method string) error {
 		return fault.New(fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer says that there are records and shows none")
 	}
 	return fault.Wrap(err, fault.Unavailable, "unexpected_answer", method, "report this with the platform's version", "the answer is no list of records")
+}
+
+// Clock asks for the platform's clock; its answer's date stands in for a time that cannot be read.
+func (g *Gateway) Clock(ctx context.Context, method string, parse func(json.RawMessage) (time.Time, error)) (time.Time, error) {
+	a, err := g.Call(ctx, method, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var said struct {
+		Time json.RawMessage `json:"time"`
+	}
+	if json.Unmarshal(a.Result, &said) == nil {
+		if at, err := parse(said.Time); err == nil {
+			return at, nil
+		}
+	}
+	return a.Date, nil
+}
+
+// Text reads a JSON string or number as text: ids come as both.
+func Text(raw json.RawMessage) string {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return one
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+// Row gives what reads the key of a record, and the time in the first of some fields that holds one.
+func Row(key string, fields []string, parse func(json.RawMessage) (time.Time, error)) func(json.RawMessage) (string, time.Time, error) {
+	return func(row json.RawMessage) (string, time.Time, error) {
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(row, &all); err != nil || all[key] == nil {
+			return "", time.Time{}, fault.New(fault.Unavailable, "field_missing", key, "check the permission: the platform leaves out what it does not allow", "a record has no %s", key)
+		}
+		id := Text(all[key])
+		for _, field := range fields {
+			if at, err := parse(all[field]); err == nil {
+				return id, at, nil
+			}
+		}
+		return id, time.Time{}, fault.New(fault.Unavailable, "field_unreadable", fields[0], "report this with the platform's version", "%s of %s is not a time", fields[0], id)
+	}
 }

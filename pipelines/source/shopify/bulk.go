@@ -3,6 +3,7 @@ package shopify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -106,7 +107,7 @@ func (w *walker) PullWindow(ctx context.Context, win source.Window, text json.Ra
 			return err
 		}
 		c.Done = n + 1
-		if err := w.bulkPart(ctx, nodes, win, n, encode(c), emit); err != nil {
+		if err := w.bulkPart(ctx, nodes, win, n, source.Encode(c), emit); err != nil {
 			return err
 		}
 	}
@@ -139,7 +140,7 @@ func (w *walker) bulkDocs(ctx context.Context, nodes []node) ([]node, error) {
 		switch w.kind.stream {
 		case "orders":
 			some, err := w.own(ctx, one)
-			if f := (*fault.Error)(nil); err != nil && asFault(err, &f) && f.Code == "children_missing" {
+			if f := (*fault.Error)(nil); err != nil && errors.As(err, &f) && f.Code == "children_missing" {
 				again = append(again, one.text("id")) // cut at so many per parent: read whole, by pages
 				continue
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
@@ -16,10 +15,6 @@ import (
 // currentVersion is the API version that the queries were written for.
 const currentVersion = "2026-04"
 
-func streamNames() []string {
-	return []string{"orders", "refunds", "returns", "customers", "products", "stock", "locations"}
-}
-
 func declaration() source.Declaration {
 	return source.Declaration{
 		Name:  Name,
@@ -29,7 +24,7 @@ func declaration() source.Declaration {
 			{Name: "client_id", Type: "secret", Secret: true, Help: "client id of an app of the developer dashboard, by reference; instead of access_token"},
 			{Name: "client_secret", Type: "secret", Secret: true, Help: "its secret, by reference: tokens are fetched and renewed with it"},
 			{Name: "api_version", Type: "text", Default: currentVersion, Help: "version of the Admin API, a quarter; `omoflow check` warns before it ends"},
-			{Name: "streams", Type: "list", Default: strings.Join(streamNames(), ", "), Help: "what to read"},
+			{Name: "streams", Type: "list", Default: "orders, refunds, returns, customers, products, stock, locations", Help: "what to read"},
 			{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
 			{Name: "location_id", Type: "text", Help: "location of online orders; default: the name of the source"},
 			{Name: "locations", Type: "map", Help: "Shopify's location numbers and the ids they have elsewhere, as {487838322: S01}"},
@@ -97,8 +92,8 @@ func (s *shop) Check(ctx context.Context) []source.Probe {
 	note := func(what, code, format string, args ...any) {
 		probes = append(probes, source.Probe{What: what, Err: fault.New(fault.Findings, code, what, "", format, args...)})
 	}
-	if a.zone != "" && a.zone != s.zone() {
-		note("zone", "zone_differs", "the shop keeps %s, its days are counted by %s; write zone: to change that", a.zone, s.zone())
+	if a.zone != "" && a.zone != s.settings.LocalZone() {
+		note("zone", "zone_differs", "the shop keeps %s, its days are counted by %s; write zone: to change that", a.zone, s.settings.LocalZone())
 	}
 	if skew := s.now().UTC().Sub(a.now); skew.Abs() > maxSkew {
 		note("clock", "clock_skew", "the shop's clock is %s away from ours; cursors follow the shop's", skew.Abs().Round(time.Second))

@@ -13,7 +13,7 @@ import (
 // Reconcile compares ids with the shop once in a while: what was deleted becomes a tombstone, what changed without a cursor
 // showing it (a customer merged into another) is read again.
 func (w *walker) Reconcile(ctx context.Context, text json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf(text)
+	c, err := source.ReadCursor[cursor](text)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (w *walker) Reconcile(ctx context.Context, text json.RawMessage, held sourc
 		return nil, err
 	}
 	c.Reconciled = a.now
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 // compare notes what a listed root record holds, and whether the lake has it so.

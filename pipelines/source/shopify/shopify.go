@@ -11,11 +11,11 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -71,9 +71,6 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 func (s *shop) checkSettings() error {
 	bad := func(key, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
-	}
-	if err := s.settings.Streams(streamNames()); err != nil {
-		return err
 	}
 	token, id, secretKey := s.settings.Text("access_token"), s.settings.Text("client_id"), s.settings.Text("client_secret")
 	switch {
@@ -153,51 +150,24 @@ func (s *shop) Close() {
 	s.files.Close()
 }
 
-func (s *shop) zone() string {
-	if zone := s.settings.Text("zone"); zone != "" {
-		return zone
-	}
-	return s.settings.Zone
-}
-
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
 // profile gives a mapping with the configured places filled in.
 func (s *shop) profile(name string) []byte {
-	data, err := profiles.ReadFile("profiles/" + name + ".yaml")
-	if err != nil {
-		return nil // a missing file is refused by the profile's parser
-	}
-	online := s.settings.Text("location_id")
-	if online == "" {
-		online = s.settings.Name
-	}
 	places := s.settings.Map("locations")
-	ids := make([]string, 0, len(places))
-	for id := range places {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
 	cases := ""
-	for _, id := range ids {
-		cases += fmt.Sprintf(" WHEN %s THEN %s", quote(id[strings.LastIndexByte(id, '/')+1:]), quote(places[id]))
+	for _, id := range slices.Sorted(maps.Keys(places)) {
+		cases += fmt.Sprintf(" WHEN %s THEN %s", source.Quote(id[strings.LastIndexByte(id, '/')+1:]), source.Quote(places[id]))
 	}
 	if cases == "" {
 		cases = " WHEN '' THEN ''" // CASE wants at least one
 	}
-	text := strings.NewReplacer("{{online}}", strings.ReplaceAll(online, "'", "''"), "{{zone}}", s.zone(), "{{places}}", cases, "{{pos_counts}}", fmt.Sprint(s.settings.Text("pos_orders") == "count")).Replace(string(data))
-	return []byte(text)
+	counts := fmt.Sprint(s.settings.Text("pos_orders") == "count")
+	return source.Mapping(profiles, name, "{{online}}", strings.ReplaceAll(s.settings.Location(), "'", "''"), "{{zone}}", s.settings.LocalZone(), "{{places}}", cases, "{{pos_counts}}", counts)
 }
 
 // Feeds lists the configured streams.
 func (s *shop) Feeds() []source.Feed {
-	wanted := s.settings.List("streams")
-	var feeds []source.Feed
-	for _, name := range streamNames() {
-		if !slices.Contains(wanted, name) {
-			continue
-		}
-		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+	return s.settings.Feeds(func(name string) source.Feed {
+		feed := source.Feed{Profile: s.profile(name)}
 		switch name {
 		case "stock", "locations":
 			one := &snapshot{s, name}
@@ -212,7 +182,6 @@ func (s *shop) Feeds() []source.Feed {
 				feed.Backfill = one
 			}
 		}
-		feeds = append(feeds, feed)
-	}
-	return feeds
+		return feed
+	})
 }

@@ -23,11 +23,9 @@ func (s *snapshot) Declare() source.Declaration { return declaration() }
 
 // Pull reads everything when due. All pages count together or not at all.
 func (s *snapshot) Pull(ctx context.Context, text json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	var c snapshotCursor
-	if text != nil {
-		if err := json.Unmarshal(text, &c); err != nil {
-			return nil, unexpected("cursor", err)
-		}
+	c, err := source.ReadCursor[snapshotCursor](text)
+	if err != nil {
+		return nil, err
 	}
 	a, err := s.about(ctx)
 	if err != nil {
@@ -57,7 +55,7 @@ func (s *snapshot) Pull(ctx context.Context, text json.RawMessage, emit func(sou
 			return nil, err
 		}
 		if after = got.PageInfo.End; !got.PageInfo.More {
-			return encode(snapshotCursor{a.now}), nil
+			return source.Encode(snapshotCursor{a.now}), nil
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -35,23 +36,6 @@ type window struct {
 }
 
 const stamp = time.RFC3339
-
-func cursorOf(text json.RawMessage) (cursor, error) {
-	var c cursor
-	if text == nil {
-		return c, nil
-	}
-	err := json.Unmarshal(text, &c)
-	return c, fault.Wrap(err, fault.Damaged, "cursor_unreadable", "cursor", "omoflow check names the batch it stands in", "the saved cursor cannot be read")
-}
-
-func encode(c any) json.RawMessage {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return nil // cursors hold text and times only
-	}
-	return text
-}
 
 // Declare describes the source.
 func (w *walker) Declare() source.Declaration { return declaration() }
@@ -103,7 +87,7 @@ func (a about) coverage() time.Time {
 
 // Pull walks what changed since the cursor, up to a moment before the shop's now that stays where it is.
 func (w *walker) Pull(ctx context.Context, text json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf(text)
+	c, err := source.ReadCursor[cursor](text)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +99,7 @@ func (w *walker) Pull(ctx context.Context, text json.RawMessage, emit func(sourc
 		return nil, err
 	}
 	err = w.read(ctx, &c, emit)
-	if f := (*fault.Error)(nil); err != nil && asFault(err, &f) && f.Code == "cursor_ended" && c.Window.After != "" {
+	if f := (*fault.Error)(nil); err != nil && errors.As(err, &f) && f.Code == "cursor_ended" && c.Window.After != "" {
 		c.Window.After = ""
 		err = w.read(ctx, &c, emit)
 	}
@@ -123,22 +107,7 @@ func (w *walker) Pull(ctx context.Context, text json.RawMessage, emit func(sourc
 		return nil, err
 	}
 	c.Window = nil
-	return encode(c), nil
-}
-
-func asFault(err error, f **fault.Error) bool {
-	for err != nil {
-		if one, ok := err.(*fault.Error); ok { //nolint:errorlint // outermost wanted
-			*f = one
-			return true
-		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return false
-		}
-		err = u.Unwrap()
-	}
-	return false
+	return source.Encode(c), nil
 }
 
 // open freezes the window of a pull.
@@ -205,7 +174,7 @@ func (w *walker) read(ctx context.Context, c *cursor, emit func(source.Delivery)
 		if after.Window = nil; got.PageInfo.More {
 			after.Window = &window{From: c.Window.From, End: c.Window.End, After: got.PageInfo.End}
 		}
-		if err := deliver(w.kind.stream, n, docs, at, encode(after), nil, emit); err != nil {
+		if err := deliver(w.kind.stream, n, docs, at, source.Encode(after), nil, emit); err != nil {
 			return err
 		}
 		if !got.PageInfo.More {

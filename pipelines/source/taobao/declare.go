@@ -5,8 +5,6 @@ import (
 	"github.com/omoflow/omoflow/pipelines/source/router"
 )
 
-func streamNames() []string { return []string{"orders", "refunds", "items"} }
-
 func declaration() source.Declaration {
 	return source.Declaration{
 		Name:  Name,

@@ -33,11 +33,9 @@ func (i *items) Declare() source.Declaration { return declaration() }
 // Pull takes a snapshot of all items on sale and in the warehouse, each with its SKUs, when the last one is old enough. Its
 // pages count together or not at all.
 func (i *items) Pull(ctx context.Context, saved json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	var c itemCursor
-	if saved != nil {
-		if err := json.Unmarshal(saved, &c); err != nil {
-			return nil, fault.Wrap(err, fault.Damaged, "cursor_unreadable", "cursor", "omoflow check names the batch it stands in", "the saved cursor cannot be read")
-		}
+	c, err := source.ReadCursor[itemCursor](saved)
+	if err != nil {
+		return nil, err
 	}
 	now, err := i.serverNow(ctx)
 	if err != nil {
@@ -61,8 +59,7 @@ func (i *items) Pull(ctx context.Context, saved json.RawMessage, emit func(sourc
 			return nil, err
 		}
 	}
-	text, err := json.Marshal(itemCursor{now})
-	return text, err
+	return source.Encode(itemCursor{now}), nil
 }
 
 // all reads a list of items until a pass of its pages shows as many as it counts; items move while it is read.
@@ -111,7 +108,7 @@ func itemID(row json.RawMessage) (string, error) {
 	if err := json.Unmarshal(row, &one); err != nil || one.ID == nil {
 		return "", fault.New(fault.Unavailable, "field_missing", "num_iid", "report this with the platform's version", "an item has no num_iid")
 	}
-	return text(one.ID), nil
+	return router.Text(one.ID), nil
 }
 
 // withSKUs writes items as JSON lines, each row of the platform beside the rows of its SKUs.

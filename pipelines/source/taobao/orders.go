@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omoflow/omoflow/internal/fault"
+	"github.com/omoflow/omoflow/pipelines/source/router"
 	"github.com/omoflow/omoflow/pipelines/source/window"
 )
 
@@ -39,7 +40,7 @@ func (s *shop) types() string {
 func (s *shop) reader(method, path, key, field string, params map[string]string) *window.Reader {
 	start, end := "start_"+field, "end_"+field
 	return &window.Reader{
-		What: method, Width: s.settings.Duration("window"), Widest: s.settings.Duration("widest"), Size: s.size, Row: rows(key, field),
+		What: method, Width: s.settings.Duration("window"), Widest: s.settings.Duration("widest"), Size: s.size, Row: router.Row(key, []string{field}, moment),
 		Ask: func(ctx context.Context, from, to time.Time, page int) (window.Page, error) {
 			all := map[string]string{
 				start: from.In(china).Format(time.DateTime), end: to.In(china).Format(time.DateTime),
@@ -53,19 +54,13 @@ func (s *shop) reader(method, path, key, field string, params map[string]string)
 	}
 }
 
-func (s *shop) feed(name string, forward, past *window.Reader) *window.Feed {
-	return &window.Feed{
-		Declaration: declaration, Name: name, Forward: forward, Past: past, Now: s.serverNow,
-		Lag: s.settings.Duration("lag"), Overlap: s.settings.Duration("overlap"), History: s.settings.Duration("history"),
-	}
-}
-
 // orders is the stream of trades: the changed ones going forward, the created ones of the past.
 func (s *shop) orders() *window.Feed {
 	params := map[string]string{"fields": orderFields, "type": s.types()}
 	past := s.reader("taobao.trades.sold.get", "trades.trade", "tid", "created", params)
 	past.Width = max(past.Width, past.Widest) // nothing moves there: a creation never changes
-	f := s.feed("orders", s.reader("taobao.trades.sold.increment.get", "trades.trade", "tid", "modified", params), past)
+	forward := s.reader("taobao.trades.sold.increment.get", "trades.trade", "tid", "modified", params)
+	f := window.Feed{Declaration: declaration, Name: "orders", Forward: forward, Past: past, Now: s.serverNow}.Configured(s.settings)
 	if s.settings.Bool("details") {
 		f.Body = s.details
 	}
@@ -74,7 +69,8 @@ func (s *shop) orders() *window.Feed {
 
 // refunds is the stream of refunds of every type.
 func (s *shop) refunds() *window.Feed {
-	return s.feed("refunds", s.reader("taobao.refunds.receive.get", "refunds.refund", "refund_id", "modified", map[string]string{"fields": refundFields, "type": s.types()}), nil)
+	forward := s.reader("taobao.refunds.receive.get", "refunds.refund", "refund_id", "modified", map[string]string{"fields": refundFields, "type": s.types()})
+	return window.Feed{Declaration: declaration, Name: "refunds", Forward: forward, Now: s.serverNow}.Configured(s.settings)
 }
 
 // details reads the trades of a page one by one, for lists leave fields out. The answers follow each other as they came.
@@ -82,7 +78,7 @@ func (s *shop) refunds() *window.Feed {
 func (s *shop) details(ctx context.Context, p window.Page) ([]byte, error) {
 	var all bytes.Buffer
 	for _, row := range p.Rows {
-		id, _, err := rows("tid", "modified")(row)
+		id, _, err := router.Row("tid", []string{"modified"}, moment)(row)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +108,7 @@ func same(result json.RawMessage, id string) error {
 			Tid json.RawMessage `json:"tid"`
 		} `json:"trade"`
 	}
-	if err := json.Unmarshal(result, &said); err != nil || text(said.Trade.Tid) != id {
+	if err := json.Unmarshal(result, &said); err != nil || router.Text(said.Trade.Tid) != id {
 		return fault.New(fault.Unavailable, "unexpected_answer", "taobao.trade.fullinfo.get", "report this with the platform's version", "the platform gave another trade than %s", id)
 	}
 	return nil

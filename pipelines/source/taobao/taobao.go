@@ -9,6 +9,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -57,9 +58,6 @@ func (s *shop) check() error {
 	bad := func(key, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, "invalid_config", key, hint, format, args...)
 	}
-	if err := s.settings.Streams(streamNames()); err != nil {
-		return err
-	}
 	for _, name := range s.settings.List("types") {
 		if !typeName(name) {
 			return bad("types", "write names such as o2o_offlinetrade", "%q is not a type of trades", name)
@@ -103,49 +101,13 @@ func judge(f router.Failure) error {
 
 // serverNow is the platform's clock.
 func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
-	a, err := s.gateway.Call(ctx, "taobao.time.get", nil)
-	if err != nil {
-		return time.Time{}, err
-	}
-	var said struct {
-		Time string `json:"time"`
-	}
-	if json.Unmarshal(a.Result, &said) == nil && said.Time != "" {
-		if at, err := parseTime(said.Time); err == nil {
-			return at, nil
-		}
-	}
-	return a.Date, nil
+	return s.gateway.Clock(ctx, "taobao.time.get", moment)
 }
 
-func parseTime(text string) (time.Time, error) {
-	at, err := time.ParseInLocation(time.DateTime, text, china)
+// moment reads a time of the platform.
+func moment(raw json.RawMessage) (time.Time, error) {
+	at, err := time.ParseInLocation(time.DateTime, router.Text(raw), china)
 	return at.UTC(), err
-}
-
-// text reads a JSON string or number as text: ids come as both.
-func text(raw json.RawMessage) string {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		return one
-	}
-	return strings.TrimSpace(string(raw))
-}
-
-// rows gives a row reader for a key and a time.
-func rows(key, field string) func(json.RawMessage) (string, time.Time, error) {
-	return func(row json.RawMessage) (string, time.Time, error) {
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(row, &fields); err != nil || fields[key] == nil {
-			return "", time.Time{}, fault.New(fault.Unavailable, "field_missing", key, "check the permission: the platform leaves out what it does not allow", "a record has no %s", key)
-		}
-		id := text(fields[key])
-		at, err := parseTime(text(fields[field]))
-		if err != nil {
-			return id, at, fault.New(fault.Unavailable, "field_unreadable", field, "report this with the platform's version", "%s of %s is not a time", field, id)
-		}
-		return id, at, nil
-	}
 }
 
 // list asks for a page of a list. path names the list inside of its answer.
@@ -176,38 +138,23 @@ func (s *shop) list(ctx context.Context, method, path string, params map[string]
 
 // profile gives a mapping with the configured places filled in.
 func (s *shop) profile(name string) []byte {
-	data, err := profiles.ReadFile("profiles/taobao-" + name + ".yaml")
-	if err != nil {
-		return nil // a missing file is refused by the profile's parser
-	}
 	const store = "coalesce(txt(shop_code), txt(store_code), txt(o2o_shop))"
 	place := store
-	stores := s.settings.Map("stores")
-	names := make([]string, 0, len(stores))
-	for code := range stores {
-		names = append(names, code)
-	}
-	slices.Sort(names)
-	if len(names) > 0 {
+	if stores := s.settings.Map("stores"); len(stores) > 0 {
 		place = "CASE " + store
-		for _, code := range names {
-			place += fmt.Sprintf(" WHEN %s THEN %s", quote(code), quote(stores[code]))
+		for _, code := range slices.Sorted(maps.Keys(stores)) {
+			place += fmt.Sprintf(" WHEN %s THEN %s", source.Quote(code), source.Quote(stores[code]))
 		}
 		place += " ELSE " + store + " END"
 	}
-	return []byte(strings.NewReplacer("{{location}}", router.Location(s.settings), "{{store}}", place, "{{elsewhere}}", fmt.Sprint(s.settings.Text("o2o_receipts") == "pos"), "{{yuan}}", s.refuseYuan(name)).Replace(string(data)))
+	elsewhere := fmt.Sprint(s.settings.Text("o2o_receipts") == "pos")
+	return source.Mapping(profiles, "taobao-"+name, "{{location}}", s.settings.Location(), "{{store}}", place, "{{elsewhere}}", elsewhere, "{{yuan}}", s.refuseYuan(name))
 }
-
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // Feeds lists the configured streams.
 func (s *shop) Feeds() []source.Feed {
-	var feeds []source.Feed
-	for _, name := range streamNames() {
-		if !slices.Contains(s.settings.List("streams"), name) {
-			continue
-		}
-		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+	return s.settings.Feeds(func(name string) source.Feed {
+		feed := source.Feed{Profile: s.profile(name)}
 		switch name {
 		case "orders":
 			f := s.orders()
@@ -217,7 +164,6 @@ func (s *shop) Feeds() []source.Feed {
 		case "items":
 			feed.Source, feed.Captures = &items{s}, []string{"as_of"}
 		}
-		feeds = append(feeds, feed)
-	}
-	return feeds
+		return feed
+	})
 }

@@ -25,6 +25,12 @@ type Feed struct {
 	Body func(ctx context.Context, p Page) ([]byte, error)
 }
 
+// Configured is the feed with the lag, the overlap and the history of the settings.
+func (f Feed) Configured(s source.Settings) *Feed {
+	f.Lag, f.Overlap, f.History = s.Duration("lag"), s.Duration("overlap"), s.Duration("history")
+	return &f
+}
+
 // idle is how far the cursor of a stream that stands still may lie behind: it moves in steps, so that looking at a quiet
 // shop writes nothing.
 const idle = 4 * time.Hour
@@ -43,21 +49,11 @@ type gap struct {
 }
 
 func read(text json.RawMessage) (c cursor, through time.Time, err error) {
-	if text != nil {
-		err = json.Unmarshal(text, &c)
-	}
-	if err == nil && c.Through != "" {
+	if c, err = source.ReadCursor[cursor](text); err == nil && c.Through != "" {
 		through, err = time.Parse(stamp, c.Through)
+		err = source.BadCursor(err)
 	}
-	return c, through, fault.Wrap(err, fault.Damaged, "cursor_unreadable", "cursor", "omoflow check names the batch it stands in", "the saved cursor cannot be read")
-}
-
-func (c cursor) encode() json.RawMessage {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return nil // text only
-	}
-	return text
+	return c, through, err
 }
 
 // Declare describes the source.
@@ -89,7 +85,7 @@ func (f *Feed) Pull(ctx context.Context, saved json.RawMessage, emit func(source
 				c.Through = through.Format(stamp)
 			}
 			n++
-			return f.deliver(ctx, f.Name, n, p, c.encode(), emit)
+			return f.deliver(ctx, f.Name, n, p, source.Encode(c), emit)
 		})
 		if err != nil {
 			return nil, err
@@ -102,7 +98,7 @@ func (f *Feed) Pull(ctx context.Context, saved json.RawMessage, emit func(source
 	if end.Sub(through) >= idle {
 		c.Through = end.Format(stamp)
 	}
-	return c.encode(), nil
+	return source.Encode(c), nil
 }
 
 // begin tells where to read from: the overlap before the cursor, but not before what the platform still answers.
@@ -183,7 +179,7 @@ func (f *Feed) PullWindow(ctx context.Context, w source.Window, saved json.RawMe
 			c.Through = through.Format(stamp)
 		}
 		n++
-		return f.deliver(ctx, f.Name+"/past-"+w.From.Format("20060102T1504"), n, p, c.encode(), emit)
+		return f.deliver(ctx, f.Name+"/past-"+w.From.Format("20060102T1504"), n, p, source.Encode(c), emit)
 	})
 	return err
 }

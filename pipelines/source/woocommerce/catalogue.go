@@ -24,7 +24,7 @@ func (p *products) Declare() source.Declaration { return declaration() }
 
 // Pull walks the products modified since the cursor, each with its variations: editing a variation bumps its parent.
 func (p *products) Pull(ctx context.Context, cursor json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[productCursor](cursor)
+	c, err := source.ReadCursor[productCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -59,17 +59,17 @@ func (p *products) Pull(ctx context.Context, cursor json.RawMessage, emit func(s
 			}
 		}
 		c.Through = later(c.Through, minTime(upTo, end))
-		return held.mark(encode(c))
+		return held.mark(source.Encode(c))
 	}
 	if err := w.run(ctx, from, end, ""); err != nil {
 		return nil, err
 	}
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 // Reconcile finds products that were deleted, once a day: they become inactive.
 func (p *products) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[productCursor](cursor)
+	c, err := source.ReadCursor[productCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *products) Reconcile(ctx context.Context, cursor json.RawMessage, held s
 		}
 	}
 	c.Reconciled = now
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 // catalogue reads all products and variations, some fields of each.
@@ -160,7 +160,7 @@ func (s *stock) Declare() source.Declaration { return declaration() }
 
 // Pull takes a snapshot when the last one is old enough. All its pages count together or not at all.
 func (s *stock) Pull(ctx context.Context, cursor json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[stockCursor](cursor)
+	c, err := source.ReadCursor[stockCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (s *stock) Pull(ctx context.Context, cursor json.RawMessage, emit func(sour
 	}); err != nil {
 		return nil, err
 	}
-	return encode(stockCursor{now}), nil
+	return source.Encode(stockCursor{now}), nil
 }
 
 // customers is the stream of registered people. Guests are on their orders only.
@@ -198,7 +198,7 @@ func (c *customers) Pull(_ context.Context, cursor json.RawMessage, _ func(sourc
 // Reconcile reads all customers of every role when the last reading is old enough, until two totals agree, and marks those
 // that are gone.
 func (c *customers) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
-	at, err := cursorOf[customerCursor](cursor)
+	at, err := source.ReadCursor[customerCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -234,5 +234,5 @@ func (c *customers) Reconcile(ctx context.Context, cursor json.RawMessage, held 
 			}
 		}
 	}
-	return encode(customerCursor{now}), nil
+	return source.Encode(customerCursor{now}), nil
 }

@@ -82,8 +82,8 @@ func (s *shop) checkSite(ctx context.Context) source.Probe {
 	probe.Note = fmt.Sprintf("%s, zone %s", site.Name, site.Zone)
 	skew := s.now().UTC().Sub(s.serverTime(got))
 	switch {
-	case site.Zone != "" && site.Zone != s.zone():
-		probe.Err = fault.New(fault.Findings, "zone_differs", "zone", "", "the shop keeps %s, its days are counted by %s; write zone: to change that", site.Zone, s.zone())
+	case site.Zone != "" && site.Zone != s.settings.LocalZone():
+		probe.Err = fault.New(fault.Findings, "zone_differs", "zone", "", "the shop keeps %s, its days are counted by %s; write zone: to change that", site.Zone, s.settings.LocalZone())
 	case skew.Abs() > maxSkew:
 		probe.Err = fault.New(fault.Findings, "clock_skew", "", "", "the shop's clock is %s away from ours; cursors follow the shop's", skew.Abs().Round(time.Second))
 	}

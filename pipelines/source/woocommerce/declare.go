@@ -8,10 +8,6 @@ import (
 	"github.com/omoflow/omoflow/pipelines/source/webhook"
 )
 
-func streamNames() []string {
-	return []string{"orders", "refunds", "products", "customers", "stock"}
-}
-
 func declaration() source.Declaration {
 	return source.Declaration{
 		Name:  Name,

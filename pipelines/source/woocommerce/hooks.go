@@ -57,7 +57,7 @@ func (s *shop) Arrivals(e webhook.Event) ([]webhook.Arrival, error) {
 		// Every delete of an id has the same bytes; only the number of the delivery tells a second one from a repetition.
 		id := sha256.Sum256([]byte(e.ID))
 		name = fmt.Sprintf("webhook/%s/%s-%s.json", e.Topic, one.ID, hex.EncodeToString(id[:12]))
-		body = encode([]any{map[string]any{"id": one.ID, "deleted": true, "answer": e.Topic, "asked_at": e.Received.Format(stamp)}})
+		body = source.Encode([]any{map[string]any{"id": one.ID, "deleted": true, "answer": e.Topic, "asked_at": e.Received.Format(stamp)}})
 	}
 	var arrivals []webhook.Arrival
 	for _, stream := range streams {

@@ -55,7 +55,7 @@ func (o *orders) Declare() source.Declaration { return declaration() }
 
 // Pull walks what was modified since the cursor, with an overlap, up to a moment before the shop's now.
 func (o *orders) Pull(ctx context.Context, cursor json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[orderCursor](cursor)
+	c, err := source.ReadCursor[orderCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +71,12 @@ func (o *orders) Pull(ctx context.Context, cursor json.RawMessage, emit func(sou
 		if _, err := unseen(a, o.pulled); err != nil {
 			return err
 		}
-		return deliver("orders", n, a, encode(c), nil, emit)
+		return deliver("orders", n, a, source.Encode(c), nil, emit)
 	}
 	if err := w.run(ctx, from, end, ""); err != nil {
 		return nil, err
 	}
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 // later gives the later of a saved second and a time; the zero time is none.
@@ -115,7 +115,7 @@ func readListed(row json.RawMessage) (one listed, err error) {
 // Reconcile compares ids, dates, totals and numbers of lines once a day: trashed and deleted orders, orders that changed
 // without a new date, and orders that no list shows.
 func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[orderCursor](cursor)
+	c, err := source.ReadCursor[orderCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (o *orders) Reconcile(ctx context.Context, cursor json.RawMessage, held sou
 		return nil, err
 	}
 	c.Reconciled = now
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 func differs(k source.Known, l listed) bool {
@@ -378,7 +378,7 @@ func (o *orders) PullWindow(ctx context.Context, w source.Window, cursor json.Ra
 }
 
 func (s *shop) window(ctx context.Context, walked *walk, w source.Window, cursor json.RawMessage, emit func(source.Delivery) error) error {
-	c, err := cursorOf[windowCursor](cursor)
+	c, err := source.ReadCursor[windowCursor](cursor)
 	if err != nil {
 		return err
 	}
@@ -391,7 +391,7 @@ func (s *shop) window(ctx context.Context, walked *walk, w source.Window, cursor
 	walked.batched = func(_ context.Context, a answer, upTo time.Time) error {
 		c.Through = later(c.Through, upTo)
 		n++
-		return deliver(walked.path+"/past-"+w.From.Format("20060102"), n, a, encode(c), nil, emit)
+		return deliver(walked.path+"/past-"+w.From.Format("20060102"), n, a, source.Encode(c), nil, emit)
 	}
 	return walked.run(ctx, from, time.Time{}, w.To.Format(stamp))
 }

@@ -25,7 +25,7 @@ func (r *refunds) Declare() source.Declaration { return declaration() }
 
 // Pull walks the refunds made since the cursor. A refund never changes; one that is deleted is found by Reconcile.
 func (r *refunds) Pull(ctx context.Context, cursor json.RawMessage, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[refundCursor](cursor)
+	c, err := source.ReadCursor[refundCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *refunds) Pull(ctx context.Context, cursor json.RawMessage, emit func(so
 	step := func(upTo time.Time) json.RawMessage {
 		c.Through = later(c.Through, minTime(upTo, end))
 		n++
-		return encode(c)
+		return source.Encode(c)
 	}
 	w := &walk{shop: r.shop, path: "refunds", order: "date", field: "date_created_gmt", after: "after", before: "before"}
 	w.batched = func(_ context.Context, a answer, upTo time.Time) error {
@@ -52,7 +52,7 @@ func (r *refunds) Pull(ctx context.Context, cursor json.RawMessage, emit func(so
 	if err != nil {
 		return nil, err
 	}
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 // noRoute tells a shop that does not know an address from one that does not know a record.
@@ -113,7 +113,7 @@ func (r *refunds) ask(ctx context.Context, hints []source.Hint, emit func(source
 
 // Reconcile compares refund ids once a day: a deleted refund leaves no other trace.
 func (r *refunds) Reconcile(ctx context.Context, cursor json.RawMessage, held source.Held, emit func(source.Delivery) error) (json.RawMessage, error) {
-	c, err := cursorOf[refundCursor](cursor)
+	c, err := source.ReadCursor[refundCursor](cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (r *refunds) Reconcile(ctx context.Context, cursor json.RawMessage, held so
 		}
 	}
 	c.Reconciled = now
-	return encode(c), nil
+	return source.Encode(c), nil
 }
 
 // still tells whether an order that can be read still names a refund.

@@ -48,9 +48,6 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 	if one.now == nil {
 		one.now = time.Now
 	}
-	if err := s.Streams(streamNames()); err != nil {
-		return nil, err
-	}
 	for from, to := range s.Map("statuses") {
 		if !slices.Contains(canonicalStatuses(), to) {
 			return nil, fault.New(fault.Usage, "invalid_config", "statuses."+from, "write one of "+strings.Join(canonicalStatuses(), ", "), "%q is not a status", to)
@@ -150,30 +147,13 @@ func (s *shop) serverNow(ctx context.Context) (time.Time, error) {
 
 // profile gives a mapping with the configured statuses and places filled in.
 func (s *shop) profile(name string) []byte {
-	data, err := profiles.ReadFile("profiles/" + name + ".yaml")
-	if err != nil {
-		return nil // a missing file is refused by the profile's parser
-	}
 	known, cases := "", ""
 	for _, one := range s.statuses() {
-		known += ", " + quote(one[0])
-		cases += fmt.Sprintf(" WHEN %s THEN %s", quote(one[0]), quote(one[1]))
+		known += ", " + source.Quote(one[0])
+		cases += fmt.Sprintf(" WHEN %s THEN %s", source.Quote(one[0]), source.Quote(one[1]))
 	}
-	location := s.settings.Text("location_id")
-	if location == "" {
-		location = s.settings.Name
-	}
-	return []byte(strings.NewReplacer("{{statuses}}", strings.TrimPrefix(known, ", "), "{{cases}}", cases, "{{location}}", location, "{{zone}}", s.zone()).Replace(string(data)))
+	return source.Mapping(profiles, name, "{{statuses}}", strings.TrimPrefix(known, ", "), "{{cases}}", cases, "{{location}}", s.settings.Location(), "{{zone}}", s.settings.LocalZone())
 }
-
-func (s *shop) zone() string {
-	if zone := s.settings.Text("zone"); zone != "" {
-		return zone
-	}
-	return s.settings.Zone
-}
-
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 func canonicalStatuses() []string {
 	return []string{"open", "unpaid", "paid", "part_fulfilled", "fulfilled", "completed", "cancelled", "refunded"}
@@ -200,13 +180,8 @@ func (s *shop) statuses() [][2]string {
 
 // Feeds lists the configured streams.
 func (s *shop) Feeds() []source.Feed {
-	wanted := s.settings.List("streams")
-	var feeds []source.Feed
-	for _, name := range streamNames() {
-		if !slices.Contains(wanted, name) {
-			continue
-		}
-		feed := source.Feed{Stream: name, Profile: s.profile(name)}
+	return s.settings.Feeds(func(name string) source.Feed {
+		feed := source.Feed{Profile: s.profile(name)}
 		switch name {
 		case "orders":
 			o := &orders{s, map[string]bool{}}
@@ -223,25 +198,6 @@ func (s *shop) Feeds() []source.Feed {
 		case "stock":
 			feed.Source, feed.Captures = &stock{s}, []string{"as_of"}
 		}
-		feeds = append(feeds, feed)
-	}
-	return feeds
-}
-
-// cursorOf reads a cursor. {} and nothing both mean the beginning.
-func cursorOf[T any](text json.RawMessage) (T, error) {
-	var c T
-	if text == nil {
-		return c, nil
-	}
-	err := json.Unmarshal(text, &c)
-	return c, fault.Wrap(err, fault.Damaged, "cursor_unreadable", "cursor", "omoflow check names the batch it stands in", "the saved cursor cannot be read")
-}
-
-func encode(cursor any) json.RawMessage {
-	text, err := json.Marshal(cursor)
-	if err != nil {
-		return nil // cursors hold text and times only
-	}
-	return text
+		return feed
+	})
 }
