@@ -11,7 +11,6 @@ import (
 	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/pinduoduo"
 	pddsim "github.com/omoflow/omoflow/pipelines/source/pinduoduo/simulator"
-	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/router/routertest"
 	"github.com/omoflow/omoflow/pipelines/source/taobao"
 	taosim "github.com/omoflow/omoflow/pipelines/source/taobao/simulator"
@@ -57,15 +56,7 @@ func (s *gatewayShop) step(values map[string]any) {
 		s.t.Fatal(err)
 	}
 	defer api.Close()
-	var feeds []ingest.Feed
-	for _, f := range api.Feeds() {
-		mapping, err := profile.Parse(f.Stream, f.Profile)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		feeds = append(feeds, ingest.Feed{Source: "shop", Name: f.Stream, API: &f, Profile: mapping, RefuseOver: 1_000_000})
-	}
-	if _, err := ingest.Run(context.Background(), s.opt, feeds); err != nil && fault.KindOf(err) != fault.Partial {
+	if _, err := ingest.Run(context.Background(), s.opt, s.feedsOf(api)); err != nil && fault.KindOf(err) != fault.Partial {
 		s.t.Fatal(err)
 	}
 	for _, stream := range []string{"order", "order_line", "payment", "refund", "refund_line", "inventory_level", "product"} {

@@ -10,7 +10,6 @@ import (
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/pipelines/ingest"
 	"github.com/omoflow/omoflow/pipelines/source"
-	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/shopify"
 	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
 )
@@ -58,15 +57,7 @@ func (s *shopifyShop) feeds(values map[string]any) []ingest.Feed {
 	}
 	s.t.Cleanup(api.Close)
 	s.api = api
-	var feeds []ingest.Feed
-	for _, f := range api.Feeds() {
-		mapping, err := profile.Parse(f.Stream, f.Profile)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		feeds = append(feeds, ingest.Feed{Source: "shop", Name: f.Stream, API: &f, Profile: mapping, RefuseOver: 1_000_000})
-	}
-	return feeds
+	return s.feedsOf(api)
 }
 
 func (s *shopifyShop) step(values map[string]any) {

@@ -15,6 +15,7 @@ import (
 	"github.com/omoflow/omoflow/internal/secret"
 	"github.com/omoflow/omoflow/internal/warehouse"
 	"github.com/omoflow/omoflow/pipelines/ingest"
+	"github.com/omoflow/omoflow/pipelines/source"
 	"github.com/omoflow/omoflow/pipelines/source/profile"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce"
 	"github.com/omoflow/omoflow/pipelines/source/woocommerce/simulator"
@@ -61,11 +62,17 @@ func (w *wooShop) feeds(values map[string]any) []ingest.Feed {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(api.Close)
+	return w.feedsOf(api)
+}
+
+// feedsOf gives the feeds of an opened source with their mappings; rows are quarantined, never whole pages.
+func (s *shop) feedsOf(api source.API) []ingest.Feed {
+	s.t.Helper()
 	var feeds []ingest.Feed
 	for _, f := range api.Feeds() {
 		mapping, err := profile.Parse(f.Stream, f.Profile)
 		if err != nil {
-			w.t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		feeds = append(feeds, ingest.Feed{Source: "shop", Name: f.Stream, API: &f, Profile: mapping, RefuseOver: 1_000_000})
 	}

@@ -51,13 +51,7 @@ func (s *site) order(at time.Time) *simulator.Order {
 func (s *site) settle() { s.Now = s.Now.Add(4 * time.Minute) }
 
 func (s *site) oldest() *simulator.Order {
-	var first *simulator.Order
-	for _, o := range s.orders {
-		if first == nil || o.Modified.Before(first.Modified) || o.Modified.Equal(first.Modified) && o.ID < first.ID {
-			first = o
-		}
-	}
-	return first
+	return sourcetest.Oldest(s.orders, func(o *simulator.Order) time.Time { return o.Modified })
 }
 
 func ids(page []byte) []string {

@@ -2,6 +2,7 @@ package shopify_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -75,13 +76,7 @@ func (s *site) add(n int, same bool) {
 }
 
 func (s *site) oldest() *simulator.Order {
-	var first *simulator.Order
-	for _, o := range s.orders {
-		if first == nil || o.Updated.Before(first.Updated) || o.Updated.Equal(first.Updated) && o.ID < first.ID {
-			first = o
-		}
-	}
-	return first
+	return sourcetest.Oldest(s.orders, func(o *simulator.Order) time.Time { return o.Updated })
 }
 
 func tail(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
@@ -170,15 +165,9 @@ func TestConfigurationIsChecked(t *testing.T) {
 }
 
 func codeOf(err error) string {
-	for err != nil {
-		if f, ok := err.(*fault.Error); ok { //nolint:errorlint // outermost wanted
-			return f.Code
-		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return ""
-		}
-		err = u.Unwrap()
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Code
 	}
 	return ""
 }

@@ -63,13 +63,7 @@ func (s *site) trade(at time.Time) *simulator.Trade {
 }
 
 func (s *site) oldest() *simulator.Trade {
-	var first *simulator.Trade
-	for _, o := range s.trades {
-		if first == nil || o.Modified.Before(first.Modified) || o.Modified.Equal(first.Modified) && o.ID < first.ID {
-			first = o
-		}
-	}
-	return first
+	return sourcetest.Oldest(s.trades, func(o *simulator.Trade) time.Time { return o.Modified })
 }
 
 func (s *site) edit() {

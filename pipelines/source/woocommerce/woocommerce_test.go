@@ -3,6 +3,7 @@ package woocommerce_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -81,13 +82,7 @@ func (s *site) add(n int, same bool) {
 }
 
 func (s *site) oldest() *simulator.Order {
-	var first *simulator.Order
-	for _, o := range s.orders {
-		if first == nil || o.Modified.Before(first.Modified) || o.Modified.Equal(first.Modified) && o.ID < first.ID {
-			first = o
-		}
-	}
-	return first
+	return sourcetest.Oldest(s.orders, func(o *simulator.Order) time.Time { return o.Modified })
 }
 
 func ids(page []byte) []string {
@@ -191,25 +186,10 @@ func TestConfigurationIsChecked(t *testing.T) {
 	} {
 		_, err := s.Open(woocommerce.Platform(), c.values, nil, 0)
 		var f *fault.Error
-		if !errorsAs(err, &f) || f.Code != c.code || f.Kind != fault.Usage || fault.HintOf(err) == "" || strings.Contains(err.Error()+f.Hint, "cs_canary") {
+		if !errors.As(err, &f) || f.Code != c.code || f.Kind != fault.Usage || fault.HintOf(err) == "" || strings.Contains(err.Error()+f.Hint, "cs_canary") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-func errorsAs(err error, f **fault.Error) bool {
-	for err != nil {
-		if one, ok := err.(*fault.Error); ok { //nolint:errorlint // outermost wanted
-			*f = one
-			return true
-		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return false
-		}
-		err = u.Unwrap()
-	}
-	return false
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
