@@ -209,10 +209,8 @@ func (r *Register) change(ctx context.Context, decide func(s state) (kind string
 		if fault.KindOf(err) != fault.Conflict {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Duration(try+1) * 10 * time.Millisecond):
+		if err := objstore.Pause(ctx, time.Duration(try+1)*10*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	return fault.New(fault.Conflict, "access_busy", LogName, "run the command again", "others changed the tokens %d times in a row", mostTries)

@@ -98,17 +98,8 @@ type Book struct {
 // Open gives the book of a lake's bucket; entries before from are not needed by any task to come. Nothing is read yet.
 func Open(b objstore.Bucket, writer string, from int64, now func() time.Time) *Book {
 	return &Book{
-		log: journal.Open(b, LogName, journal.Options{Writer: writer, Now: now}), now: now, sleep: pause, read: max(from, 1) - 1,
+		log: journal.Open(b, LogName, journal.Options{Writer: writer, Now: now}), now: now, sleep: objstore.Pause, read: max(from, 1) - 1,
 		records: map[string]Record{}, intents: map[string][]time.Time{},
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }
 

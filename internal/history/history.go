@@ -146,10 +146,8 @@ func (h *History) Put(ctx context.Context, r Run, said []byte) (first bool, err 
 		if err == nil || fault.KindOf(err) != fault.Conflict {
 			return entry.Seq == 1, err
 		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(time.Duration(try+1) * 10 * time.Millisecond):
+		if err := objstore.Pause(ctx, time.Duration(try+1)*10*time.Millisecond); err != nil {
+			return false, err
 		}
 	}
 	return false, fault.New(fault.Conflict, "history_busy", log.Name(), "", "others wrote %d times in a row", mostTries)

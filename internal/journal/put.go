@@ -24,7 +24,7 @@ func (l *Log) put(ctx context.Context, seq int64, raw []byte) error {
 	uncertain := false // an earlier try may have been applied, whatever becomes of the later ones
 	for try := range putTries {
 		if try > 0 {
-			if !sleep(ctx, pause) {
+			if objstore.Pause(ctx, pause) != nil {
 				break
 			}
 			pause += pause / 2
@@ -74,16 +74,4 @@ func (l *Log) owner(ctx context.Context, seq int64, raw []byte) (bool, error) {
 	}
 	stored, err := l.fetch(ctx, seq)
 	return err == nil && stored.Hash == hashOf(raw), err
-}
-
-// sleep waits and tells whether the context is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

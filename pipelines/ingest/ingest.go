@@ -158,12 +158,8 @@ func reevaluate(ctx context.Context, result *Result, work func(context.Context, 
 			return err
 		}
 		result.Waiting = result.Waiting[:waiting]
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if objstore.Pause(ctx, pause/2+rand.N(pause)) != nil {
 			return err
-		case <-timer.C:
 		}
 		pause += pause / 2
 	}

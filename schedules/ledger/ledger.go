@@ -162,10 +162,8 @@ func (l *Ledger) update(ctx context.Context, job string, decide func(s State, se
 		if fault.KindOf(err) != fault.Conflict {
 			return state, err
 		}
-		select {
-		case <-ctx.Done():
-			return state, ctx.Err()
-		case <-time.After(time.Duration(try+1) * 10 * time.Millisecond):
+		if err := objstore.Pause(ctx, time.Duration(try+1)*10*time.Millisecond); err != nil {
+			return state, err
 		}
 	}
 	return State{}, fault.New(fault.Conflict, "ledger_busy", job, "run the command again", "other processes changed the job's ledger %d times in a row", mostTries)

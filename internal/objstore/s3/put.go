@@ -137,7 +137,7 @@ func (b *Bucket) persist(ctx context.Context, key string, c condition, size int6
 	var last error
 	for try := range putTries {
 		if try > 0 {
-			if !sleep(ctx, pause) {
+			if objstore.Pause(ctx, pause) != nil {
 				break
 			}
 			pause += pause / 2
@@ -243,15 +243,4 @@ func (b *Bucket) PutWrongChecksum(ctx context.Context, key string) error {
 	wrong := sha256.Sum256([]byte("other bytes"))
 	_, err := b.putObject(ctx, key, condition{absent: true}, []byte("some bytes"), wrong[:], hex.EncodeToString(wrong[:]))
 	return b.classify(key, "write", err)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
