@@ -345,9 +345,9 @@ func (a *app) printStatus(data statusData, missing int) {
 			arrival = f.LastArrival.Format("2006-01-02 15:04")
 		}
 		rows = append(rows, []string{f.Source, f.Feed, fmt.Sprint(f.Files), fmt.Sprint(f.Counts.Read), fmt.Sprint(f.Counts.Accepted),
-			fmt.Sprint(f.Counts.Duplicate), fmt.Sprint(f.Counts.Quarantined), fmt.Sprint(f.Refused), f.LastDate, arrival})
+			fmt.Sprint(f.Counts.Duplicate), fmt.Sprint(f.Counts.Quarantined), fmt.Sprint(f.Counts.Ignored), fmt.Sprint(f.Refused), f.LastDate, arrival})
 	}
-	a.table([]string{"source", "feed", "files", "read", "accepted", "duplicate", "quarantined", "refused files", "last business day", "last arrival"}, rows)
+	a.table([]string{"source", "feed", "files", "read", "accepted", "duplicate", "quarantined", "ignored", "refused files", "last business day", "last arrival"}, rows)
 	if len(data.Matrix) > 0 {
 		a.print("")
 		a.printMatrix(data.Matrix)
