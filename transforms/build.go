@@ -87,11 +87,13 @@ func newBuild(ctx context.Context, opt Options) (*build, error) {
 		return nil, err
 	}
 	b.system = map[string]Relation{"system.file": systemFiles(b.batches, gone(b.batches))}
-	columns, _ := systemColumns("system.expectation")
-	b.system["system.expectation"] = Relation{Columns: columns, Rows: b.System["system.expectation"].Rows}
-	for _, row := range b.system["system.expectation"].Rows {
-		if len(row) != len(columns) {
-			return nil, fmt.Errorf("system.expectation: a row has %d cells instead of %d", len(row), len(columns))
+	for _, name := range configured() {
+		columns, _ := systemColumns(name)
+		b.system[name] = Relation{Columns: columns, Rows: b.System[name].Rows}
+		for _, row := range b.system[name].Rows {
+			if len(row) != len(columns) {
+				return nil, fmt.Errorf("%s: a row has %d cells instead of %d", name, len(row), len(columns))
+			}
 		}
 	}
 	return b, b.digestModels()
@@ -120,7 +122,9 @@ func (b *build) digestModels() error {
 			b.normal[m.Name] = normalise(query)
 		}
 	}
-	b.models["system.expectation"] = b.system["system.expectation"].digestOf()
+	for _, name := range configured() {
+		b.models[name] = b.system[name].digestOf()
+	}
 	return joinFaults(faults)
 }
 

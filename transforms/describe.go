@@ -197,7 +197,7 @@ func (p *Project) schemas(ctx context.Context, s warehouse.Session, config map[s
 	for name, stream := range all {
 		known["staged."+name] = stream.columns()
 	}
-	for _, name := range []string{"system.file", "system.expectation"} {
+	for _, name := range append([]string{"system.file"}, configured()...) {
 		known[name], _ = systemColumns(name)
 	}
 	var faults []error

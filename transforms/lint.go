@@ -138,8 +138,11 @@ func (p *Project) declaredRelation(input string) shape {
 		for _, c := range columns {
 			out.columns = append(out.columns, c.Name)
 		}
-		if input == "system.file" {
+		switch input {
+		case "system.file":
 			out.keys = []key{newKey("batch", "file_no")}
+		case "system.count_policy":
+			out.keys = []key{newKey("location_id", "category")}
 		}
 		return out
 	}

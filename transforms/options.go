@@ -18,7 +18,7 @@ type Options struct {
 	Project *Project
 	Dir     string              // scratch folder; on the lake's own file system files are linked instead of copied
 	Config  map[string]string   // values for {{config "name"}}
-	System  map[string]Relation // rows of system.expectation, in the order of its columns; system.file is made from the batches
+	System  map[string]Relation // rows of system.expectation and system.count_policy, in the order of their columns; system.file is made from the batches
 	Code    string              // version of this program, recorded in the release
 	Workers int                 // partitions of one model built at a time; 0 means 2
 
@@ -65,6 +65,9 @@ const (
 	engineVersion = "omoflow transforms 2"
 )
 
+// configured names the system inputs whose rows come from the configuration.
+func configured() []string { return []string{"system.expectation", "system.count_policy"} }
+
 // systemColumns gives the columns of a system input.
 func systemColumns(name string) ([]release.Column, bool) {
 	columns := func(pairs ...string) []release.Column {
@@ -81,6 +84,8 @@ func systemColumns(name string) ([]release.Column, bool) {
 			"quarantined_qty", "BIGINT", "ignored_qty", "BIGINT", "is_refused", "BOOLEAN", "is_superseded", "BOOLEAN"), true
 	case "system.expectation":
 		return columns("source", "VARCHAR", "feed", "VARCHAR", "location_id", "VARCHAR", "every", "VARCHAR", "from_date", "DATE", "to_date", "DATE"), true
+	case "system.count_policy":
+		return columns("location_id", "VARCHAR", "category", "VARCHAR", "every_days", "BIGINT"), true
 	}
 	return nil, false
 }

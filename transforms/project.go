@@ -90,7 +90,7 @@ func (p *Project) verify(m *Model) []error {
 	for _, input := range m.Inputs {
 		part, ok := p.partitioning(input.Name)
 		if !ok {
-			hint := "inputs are models, staged.<stream>, system.file and system.expectation"
+			hint := "inputs are models, staged.<stream>, system.file, system.expectation and system.count_policy"
 			if near := fault.Nearest(input.Name, p.inputNames()); near != "" {
 				hint = "did you mean " + near + "?"
 			}
@@ -184,7 +184,7 @@ func (p *Project) partitioning(name string) (Partitioning, bool) {
 }
 
 func (p *Project) inputNames() []string {
-	names := []string{"system.file", "system.expectation"}
+	names := append([]string{"system.file"}, configured()...)
 	for _, stream := range retail.StreamNames() {
 		names = append(names, "staged."+stream)
 	}

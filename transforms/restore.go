@@ -138,6 +138,8 @@ func (b *build) sayWhy(r release.Release, table string) string {
 		return fmt.Sprintf("the release was made by engine %s, this is %s: %s", r.Engine, b.engine, made)
 	case r.Models["system.expectation"] != b.models["system.expectation"]:
 		return "what the feeds' expect: says in omoflow.yaml changed since: run `omoflow repair` with that configuration"
+	case r.Models["system.count_policy"] != "" && r.Models["system.count_policy"] != b.models["system.count_policy"]:
+		return "what stocktake: says in omoflow.yaml changed since: run `omoflow repair` with that configuration"
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.models)) {
 		if was := r.Models[name]; was != "" && was != b.models[name] {

@@ -17,6 +17,7 @@ columns:
   closing_cost_amount: {type: "DECIMAL(18,4)", unit: "home currency", about: "closing_qty x unit_cost"}
   as_of_at: {type: "TIMESTAMP", unit: UTC, about: "moment of the last stated level of the month"}
   business_date: {type: "DATE", about: "day of the state"}
+  first_stock_date: {type: "DATE", about: "first day the pair was stocked"}
   last_movement_date: {type: "DATE", about: "last day with a movement or level"}
   last_receipt_date: {type: "DATE", about: "last day goods came in"}
   last_sale_date: {type: "DATE", about: "last day with a sale"}
@@ -59,6 +60,7 @@ final AS (
     daily.closing_cost_amount,
     level.as_of_at,
     daily.business_date,
+    daily.first_stock_date,
     daily.last_movement_date,
     daily.last_receipt_date,
     daily.last_sale_date,
@@ -82,6 +84,7 @@ SELECT
   closing_cost_amount,
   as_of_at,
   business_date,
+  first_stock_date,
   last_movement_date,
   last_receipt_date,
   last_sale_date,
