@@ -54,9 +54,9 @@ func (a *app) alertCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "alert",
 		Short: "See what is wrong, and who is told of it",
-		Long: `Rules look at silent feeds, missing files, unusual volumes, quarantine, waiting data, failed checks, failed jobs, disks and undelivered
-messages. What begins, lasts or ends is told through the channels and routes under alerts in omoflow.yaml; each recipient is told
-once. The scheduled job "alerts" runs ` + "`omoflow alert run`" + ` every quarter of an hour.`,
+		Long: `Rules look at silent feeds, missing files, unusual volumes, quarantine, waiting data, failed checks, failed jobs, disks, undelivered
+messages and counts of stock that are due. What begins, lasts or ends is told through the channels and routes under alerts in omoflow.yaml; each recipient is told
+once. The scheduled job "alerts" runs ` + "`omoflow alert run`" + ` every quarter of an hour, "stocktake.reminder" every morning.`,
 		Example: "  omoflow alert list\n  omoflow alert test\n  omoflow alert run",
 		Args:    arguments(cobra.NoArgs),
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
@@ -80,25 +80,52 @@ func (a *app) keeper(ctx context.Context) (*project, *alert.Keeper, error) {
 }
 
 func (a *app) alertRunCommand() *cobra.Command {
-	return &cobra.Command{
+	var only, except []string
+	command := &cobra.Command{
 		Use: "run", Short: "Evaluate the rules once and tell what is to be told", Args: arguments(cobra.NoArgs),
 		Long: `Evaluates every rule, notes what began and ended, and delivers the messages that are due. What cannot be delivered now is tried again by
-the next run; that is exit code 3. A run that finds nothing new writes nothing.`,
-		Example: "  omoflow alert run\n  omoflow alert run --json",
-		RunE:    func(command *cobra.Command, _ []string) error { return a.alertRun(command.Context()) },
+the next run; that is exit code 3. A run that finds nothing new writes nothing. With --only or --except, alerts of the other kinds of rules
+stay as they are: reminders of counts are for the morning, not for the minute in which the date changes.`,
+		Example: "  omoflow alert run\n  omoflow alert run --except stocktake\n  omoflow alert run --only stocktake --json",
+		RunE: func(command *cobra.Command, _ []string) error {
+			wanted, err := alertKinds(only, except)
+			if err != nil {
+				return err
+			}
+			return a.alertRun(command.Context(), wanted)
+		},
 	}
+	command.Flags().StringSliceVar(&only, "only", nil, "kinds of rules to evaluate, such as stocktake (default: all)")
+	command.Flags().StringSliceVar(&except, "except", nil, "kinds of rules to leave out")
+	return command
 }
 
-func (a *app) alertRun(ctx context.Context) error {
+// alertKinds reads which kinds of rules are wanted.
+func alertKinds(only, except []string) (map[string]bool, error) {
+	wanted := map[string]bool{}
+	for _, kind := range alert.Kinds() {
+		wanted[kind] = (len(only) == 0 || slices.Contains(only, kind)) && !slices.Contains(except, kind)
+	}
+	for _, kind := range slices.Concat(only, except) {
+		if _, known := wanted[kind]; !known {
+			return nil, fault.New(fault.Usage, "unknown_kind", kind, "write one of "+strings.Join(alert.Kinds(), ", "), "is not a kind of rule")
+		}
+	}
+	return wanted, nil
+}
+
+func (a *app) alertRun(ctx context.Context, wanted map[string]bool) error {
 	p, k, err := a.keeper(ctx)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	facts, err := a.facts(ctx, p)
+	facts, err := a.facts(ctx, p, wanted)
 	if err != nil {
 		return err
 	}
+	told := facts.Unknown
+	facts.Unknown = unasked(told, wanted)
 	run, err := k.Once(ctx, facts)
 	if err != nil {
 		return err
@@ -106,15 +133,15 @@ func (a *app) alertRun(ctx context.Context) error {
 	data := struct {
 		alert.Run
 		Unknown map[string]string `json:"unknown,omitempty"` // kinds of rules whose facts could not be had
-	}{run, facts.Unknown}
+	}{run, told}
 	next := []string{}
 	if len(run.Firing) > 0 {
 		next = append(next, "omoflow alert list")
 	}
 	err = a.result("alert_run", data, nil, next, func() error {
 		a.print("%d alerts fire, %d messages new, %d deliveries", len(run.Firing), len(run.Notices), len(run.Deliveries))
-		for _, kind := range sortedKeys(facts.Unknown) {
-			a.print("not evaluated: %s: %s", kind, facts.Unknown[kind])
+		for _, kind := range sortedKeys(told) {
+			a.print("not evaluated: %s: %s", kind, told[kind])
 		}
 		for _, r := range run.Deliveries {
 			a.print("%s", deliveryLine(r))
@@ -125,6 +152,20 @@ func (a *app) alertRun(ctx context.Context) error {
 		err = fault.New(fault.Partial, "alerts_undelivered", "", "the next run tries again; `omoflow alert list` tells why", "%d messages are still to be delivered", run.Undone)
 	}
 	return err
+}
+
+// unasked adds the kinds of rules that are not wanted to those of which nothing is known: their alerts stay as they are.
+func unasked(unknown map[string]string, wanted map[string]bool) map[string]string {
+	all := map[string]string{}
+	for kind, why := range unknown {
+		all[kind] = why
+	}
+	for kind, asked := range wanted {
+		if !asked {
+			all[kind] = "not asked for"
+		}
+	}
+	return all
 }
 
 func deliveryLine(r delivery.Record) string {

@@ -14,17 +14,16 @@ import (
 	"github.com/omoflow/omoflow/schedules/ledger"
 )
 
-// alertsDo is the command line of the job that evaluates the alerts; it does not judge itself.
-const alertsDo = "alert run"
+// judgesJobs tells whether a job evaluates the rules on jobs: it does not judge itself.
+func judgesJobs(do string) bool {
+	return do == "alert run" || strings.HasPrefix(do, "alert run --except")
+}
 
-// facts gathers what the rules look at. A part that cannot be had leaves its rules unevaluated and does not keep the others; only
+// facts gathers what the wanted kinds of rules look at. A part that cannot be had leaves its rules unevaluated and does not keep the others; only
 // a journal that cannot be read is an error.
-func (a *app) facts(ctx context.Context, p *project) (alert.Facts, error) {
+func (a *app) facts(ctx context.Context, p *project, wanted map[string]bool) (alert.Facts, error) {
 	now := time.Now()
-	f := alert.Facts{At: now, Unknown: map[string]string{}}
-	if zone, err := time.LoadLocation(p.config.Company.Zone); err == nil {
-		f.Today = now.In(zone).Format(time.DateOnly)
-	}
+	f := alert.Facts{At: now, Today: p.config.today(now), Unknown: map[string]string{}}
 	batches, err := p.lake.Batches(ctx)
 	if err != nil {
 		return f, err
@@ -44,9 +43,14 @@ func (a *app) facts(ctx context.Context, p *project) (alert.Facts, error) {
 	if f.Checks, err = p.checkFacts(ctx, rel); err != nil {
 		f.Unknown[alert.Checks] = err.Error()
 	}
-	if released {
+	if released && (wanted[alert.Missing] || wanted[alert.Volume]) {
 		if f.Days, err = p.dayFacts(ctx, rel, judge{now, arrivals(batches)}); err != nil {
 			f.Unknown[alert.Missing], f.Unknown[alert.Volume] = err.Error(), err.Error()
+		}
+	}
+	if wanted[alert.Stocktake] {
+		if f.Counts, err = p.countFacts(ctx, rel, f.Today); err != nil {
+			f.Unknown[alert.Stocktake] = err.Error()
 		}
 	}
 	if f.Jobs, err = a.jobFacts(ctx, p); err != nil {
@@ -124,7 +128,7 @@ func (a *app) jobFacts(ctx context.Context, p *project) ([]alert.Job, error) {
 	l := ledger.Open(p.lake.Bucket, workerName(), time.Now)
 	var facts []alert.Job
 	for _, job := range jobs {
-		if job.Do == alertsDo {
+		if judgesJobs(job.Do) {
 			continue
 		}
 		state, seen, err := l.State(ctx, job.Name)

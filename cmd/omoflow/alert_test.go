@@ -182,3 +182,24 @@ func TestAlertsSurviveAKill(t *testing.T) {
 		})
 	}
 }
+
+func TestAlertsOfSomeKindsLeaveTheOthersAsTheyAre(t *testing.T) {
+	dir := alertProject(t, "  rules:\n    - {name: disk, disabled: true}\n")
+	tryOmoflow(t, dir, "run", "--no-release")
+	for _, step := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--only", "stocktake"}, "0 alerts fire"},
+		{[]string{"--except", "quarantine,release"}, "0 alerts fire"},
+		{nil, "1 alerts fire"},
+		{[]string{"--only", "stocktake"}, "1 alerts fire"},
+	} {
+		if out, code := tryOmoflow(t, dir, append([]string{"alert", "run"}, step.args...)...); code != 0 || !strings.Contains(out, step.want) || strings.Contains(out, "not evaluated") {
+			t.Errorf("%v: %d %s, want %s", step.args, code, out, step.want)
+		}
+	}
+	if out, code := tryOmoflow(t, dir, "alert", "run", "--only", "stocktaking"); code != 2 || !strings.Contains(out, "stocktake") {
+		t.Errorf("an unknown kind: %d %s", code, out)
+	}
+}

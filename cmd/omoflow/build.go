@@ -37,7 +37,7 @@ func (p *project) buildOptions(a *app, db *warehouse.DB) (transforms.Options, er
 	return transforms.Options{
 		Lake: p.lake, DB: db, Cache: p.cache, Project: models, Dir: p.temp, Code: codeVersion(),
 		Config: p.config.modelValues(),
-		System: map[string]transforms.Relation{"system.expectation": p.config.expectations()},
+		System: map[string]transforms.Relation{"system.expectation": p.config.expectations(), "system.count_policy": p.config.countPolicy()},
 		Progress: func(step transforms.Progress) {
 			a.progress("build %d of %d: %s, %d rows (%d partitions built, %d reused)", step.Done, step.Of, step.Table, step.Rows, step.Built+step.Same, step.Reused)
 		},

@@ -31,6 +31,7 @@ type Config struct {
 	Locations map[string]Location     `yaml:"locations"`
 	Models    string                  `yaml:"models"`
 	Alerts    alert.Config            `yaml:"alerts"`
+	Stocktake StocktakeConfig         `yaml:"stocktake"`
 	HTTP      HTTPConfig              `yaml:"http"`
 
 	Queue         string        `yaml:"queue"`          // postgres://user@host/database; without it a file beside the lake
@@ -175,6 +176,9 @@ func (c *Config) validate() error {
 		if location.Cutover != "" && !cutoverPattern.MatchString(location.Cutover) {
 			return bad("locations."+id+".cutover", "write HH:MM", "%q is not a time of day", location.Cutover)
 		}
+	}
+	if err := c.Stocktake.validate(bad); err != nil {
+		return err
 	}
 	if err := c.HTTP.validate(bad); err != nil {
 		return err

@@ -70,7 +70,7 @@ the quarterly assessment and finance.`,
 		a.initCommand(), a.checkCommand(), a.runCommand(), a.rebuildCommand(), a.queryCommand(), a.reportCommand(),
 		a.exportCommand(), a.quarantineCommand(), a.explainCommand(), a.statusCommand(), a.storeCommand(), a.demoCommand(),
 		a.profileCommand(), a.repairCommand(), a.restatementsCommand(), a.scheduleCommand(), a.alertCommand(), a.serveCommand(), a.tokenCommand(),
-		a.runsCommand(), a.sandboxCommand(),
+		a.runsCommand(), a.stocktakeCommand(), a.sandboxCommand(),
 	}
 	for _, command := range commands {
 		command.Long = strings.TrimSpace(command.Long) + "\n\n" + exitCodes

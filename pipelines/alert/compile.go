@@ -20,6 +20,7 @@ func shipped() []Rule {
 		{Name: "jobs", Kind: Jobs, Severity: notify.Critical},
 		{Name: "disk", Kind: Disk, Severity: notify.Critical},
 		{Name: "deliveries", Kind: Deliveries},
+		{Name: "stocktake", Kind: Stocktake},
 	}
 }
 
@@ -73,7 +74,7 @@ func over(base, own Rule) Rule {
 }
 
 func compileRule(r Rule, in place) (ready rule, err error) {
-	if err := in.oneOf("kind", r.Kind, kinds()); err != nil {
+	if err := in.oneOf("kind", r.Kind, Kinds()); err != nil {
 		return rule{}, err
 	}
 	r.Severity = first(r.Severity, notify.Warning)

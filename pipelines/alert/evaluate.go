@@ -18,7 +18,8 @@ type Finding struct {
 	Where    string    `json:"where"`
 	Since    time.Time `json:"since,omitzero"` // zero: when it was first seen
 	What     Words     `json:"what"`
-	Next     Words     `json:"next"` // what to do
+	Next     Words     `json:"next"`           // what to do
+	Once     bool      `json:"once,omitempty"` // it is told when it begins and when it ends, not again in between
 }
 
 // id is the identity of a finding.
@@ -77,6 +78,8 @@ func (p *Plan) see(r rule, f Facts, v *verdict) []Finding {
 		return failedJobs(r, f, v)
 	case Disk:
 		return full(r, f)
+	case Stocktake:
+		return uncounted(f)
 	}
 	return undelivered(r, f)
 }

@@ -233,3 +233,32 @@ func TestPatternsNarrowARule(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestACountIsTakenForDueOnceAndForMissedOnce(t *testing.T) {
+	p := plan(t, alert.Config{})
+	soon := alert.Count{Location: "S01", Last: "2025-12-10", Due: "2026-03-10", Overdue: -6}
+	missed := alert.Count{Location: "S02", Since: "2025-12-01", Due: "2026-03-03", Overdue: 1}
+	shoes := alert.Count{Location: "S02", Part: "Shoes", Last: "2026-02-02", Due: "2026-03-03", Overdue: 1}
+	today := alert.Count{Location: "W01", Last: "2025-12-04", Due: "2026-03-04"}
+	found := p.Evaluate(alert.Facts{At: noon, Counts: []alert.Count{soon, missed, shoes, today}})
+	var got []string
+	for _, f := range found {
+		got = append(got, f.Severity+" "+f.Where+" "+f.What.EN)
+		if !f.Once || f.What.ZH == "" || f.Next.ZH == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	want := []string{
+		"info S01/2026-03-10 S01 has to count its stock by 2026-03-10: all goods (last counted on 2025-12-10)",
+		"info S02/2026-03-03 S02 has to count its stock by 2026-03-03: Shoes (last counted on 2026-02-02); all goods (never counted, in stock since 2025-12-01)",
+		"warning S02/2026-03-03/overdue S02 has not counted its stock, which was due by 2026-03-03: Shoes (last counted on 2026-02-02); all goods (never counted, in stock since 2025-12-01)",
+		"info W01/2026-03-04 W01 has to count its stock by 2026-03-04: all goods (last counted on 2025-12-04)",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	own := plan(t, alert.Config{Rules: []alert.Rule{{Name: "stocktake", Except: []string{"S02/*", "S02/*/*"}, Severity: "critical"}}})
+	if got := see(own, alert.Facts{At: noon, Counts: []alert.Count{soon, missed}}); got != "stocktake S01/2026-03-10" {
+		t.Error(got)
+	}
+}

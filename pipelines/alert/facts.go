@@ -20,10 +20,12 @@ const (
 	Jobs       = "jobs"       // a scheduled job failed
 	Disk       = "disk"       // a disk fills up
 	Deliveries = "deliveries" // a message could not be delivered
+	Stocktake  = "stocktake"  // goods are due to be counted
 )
 
-func kinds() []string {
-	return []string{Freshness, Missing, Volume, Quarantine, Release, Checks, Jobs, Disk, Deliveries}
+// Kinds lists the kinds of rules.
+func Kinds() []string {
+	return []string{Freshness, Missing, Volume, Quarantine, Release, Checks, Jobs, Disk, Deliveries, Stocktake}
 }
 
 // Facts are what the rules look at.
@@ -36,6 +38,7 @@ type Facts struct {
 	Checks  []Check
 	Jobs    []Job
 	Disks   []Space
+	Counts  []Count
 	Failed  []Undelivered     // filled by Run
 	Unknown map[string]string // kind of rule -> why its facts could not be had; its alerts stay as they are
 }
@@ -83,6 +86,15 @@ type Job struct {
 type Space struct {
 	Name        string // lake or temp
 	Free, Total uint64 // bytes
+}
+
+// Count is a count of stock that is due soon, due or overdue.
+type Count struct {
+	Location, Part string // Part is a category with a rule of its own; empty is everything else
+	Last           string // day of the count before, YYYY-MM-DD; empty when there was none
+	Since          string // first day with stock, of goods never counted
+	Due            string // last day on which the count is in time
+	Overdue        int64  // days since then; negative before
 }
 
 // Undelivered is a message that did not reach its recipient, or may not have.

@@ -379,3 +379,35 @@ func (l *lossy) PutIfAbsent(ctx context.Context, key string, body objstore.Body,
 	l.left--
 	return l.Bucket.PutIfAbsent(ctx, key, body, opt)
 }
+
+func TestACountIsRemindedOfOnceAndItsAbsenceTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ear{}
+		k := set(t, mem.New(), map[string]*ear{"ops": e}, Config{})
+		due := func(overdue int64) Facts {
+			return Facts{Counts: []Count{{Location: "S01", Last: "1999-11-01", Due: "2000-01-08", Overdue: overdue}}}
+		}
+		once(t, k, Facts{})
+		for day := int64(-7); day <= 40; day++ {
+			once(t, k, due(day))
+			once(t, k, due(day))
+			want := ""
+			switch day {
+			case -7:
+				want = "[info] S01 has to count its stock by 2000-01-08: all goods (last counted on 1999-11-01)"
+			case 1:
+				want = "[warning] S01 has not counted its stock, which was due by 2000-01-08: all goods (last counted on 1999-11-01)"
+			}
+			if got := e.titles(); got != want {
+				t.Errorf("day %d: %q, want %q", day, got, want)
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if run := once(t, k, Facts{}); len(run.Firing) != 0 {
+			t.Errorf("counted, and still %+v", run.Firing)
+		}
+		if got := e.titles(); got != "[recovered] 2 recovered" {
+			t.Errorf("counted: %q", got)
+		}
+	})
+}

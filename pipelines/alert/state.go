@@ -171,7 +171,7 @@ func (r route) event(a Alert, now time.Time) string {
 		return ""
 	case !was && r.onFail:
 		return Fires
-	case was && r.renotify > 0 && now.Sub(told.Last) >= r.renotify:
+	case was && !a.Once && r.renotify > 0 && now.Sub(told.Last) >= r.renotify:
 		return Still
 	}
 	return ""
