@@ -17,7 +17,7 @@ import (
 // others are done, longer than any lease would live; then it goes on (SIGCONT). Every process ends well, and the release is the
 // one of a project that only one process worked on: nothing stale is published, nothing is taken twice.
 func TestProofConcurrentRuns(t *testing.T) {
-	rounds, processes := uint64(4), 2
+	rounds, processes := uint64(3), 2
 	switch os.Getenv("OMOFLOW_PROOF") {
 	case "":
 		t.Skip("starts a dozen processes that build everything: make proof runs it")

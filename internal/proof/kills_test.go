@@ -37,12 +37,12 @@ func sizeOfKills(t *testing.T) killSize {
 	switch os.Getenv("OMOFLOW_PROOF") {
 	case "pr":
 		if !given {
-			seeds = 200
+			seeds = 40
 		}
-		return killSize{directed: 490, random: seeds, heavy: true}
+		return killSize{directed: 448, random: seeds, heavy: true}
 	case "long":
 		if !given {
-			seeds = 2000
+			seeds = 400
 		}
 		return killSize{directed: 1 << 30, random: seeds, heavy: true}
 	}
@@ -94,7 +94,7 @@ func TestProofKills(t *testing.T) {
 		directed, k.killed.Load()-directed, len(refused), len(list), k.lost.Load(), k.differing.Load())
 	fmt.Printf("proof: R2 nothing is counted twice: %d kills, %d batches twice\n", k.killed.Load(), k.doubled.Load())
 	fmt.Printf("proof: R3 readers beside the kills see whole releases: %d reads, %d torn\n", k.reads.Load(), k.torn.Load())
-	if want := int64(size.directed); directed < min(want, 480) {
+	if directed < int64(size.directed) || size.heavy && directed < 480 { // some attempts kill twice
 		t.Errorf("only %d directed kills", directed)
 	}
 }

@@ -267,7 +267,7 @@ func TestProofArrivalStaging(t *testing.T) {
 	t.Parallel()
 	whole := newBench(t, 1, "1GiB")
 	var worlds []sourceWorld
-	for seed := range uint64(cases(t, 1, 4)) {
+	for seed := range uint64(cases(t, 1, 2)) {
 		days := whole.eventfulDays(t, 100*(seed+1))
 		for _, source := range []string{"pos", "shopify", "tmall", "woo", "erp", "traffic", "care"} {
 			w := sourceWorld{bench: whole.with(chosenModels(t, whole.stagingOf(t, source)...))}
@@ -287,7 +287,7 @@ func TestProofArrivalStaging(t *testing.T) {
 			}
 		}
 	}
-	n := check(t, cases(t, 8, 200), func(rt *rapid.T) {
+	n := check(t, cases(t, 8, 150), func(rt *rapid.T) {
 		w := rapid.SampledFrom(worlds).Draw(rt, "world")
 		a := drawArrival(rt, w.days)
 		s := w.newShop(rt)

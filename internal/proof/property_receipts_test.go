@@ -71,7 +71,7 @@ func TestProofReceipts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, "1GiB", "stg_order", "stg_order_line", "stg_payment")
 	files := 0
-	n := check(t, cases(t, 3, 25), func(rt *rapid.T) {
+	n := check(t, cases(t, 3, 15), func(rt *rapid.T) {
 		x := &till{shop: b.newShop(rt)}
 		defer x.remove()
 		x.feed = x.feedOf(rt, "till", wholeReceipts)

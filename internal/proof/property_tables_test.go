@@ -36,7 +36,7 @@ func TestProofTables(t *testing.T) {
 		engines = append(engines, &other)
 	}
 	rebuilt := 0
-	n := check(t, cases(t, 1, 4), func(rt *rapid.T) {
+	n := check(t, cases(t, 1, 3), func(rt *rapid.T) {
 		options, open := drawWorld(rt, false)
 		days := b.deliveriesOn(t, options, open)
 		plain := b.newShop(rt)

@@ -119,8 +119,8 @@ func positions(key string, size int, random *rand.Rand) []int {
 		most = 40
 	case key == "candidate.json":
 		most = 4000
-	case !strings.HasPrefix(key, "journal/") && size > 6<<10 && os.Getenv("OMOFLOW_PROOF") == "pr":
-		most = 6 << 10 // each look reads the whole object
+	case !strings.HasPrefix(key, "journal/") && size > 2<<10 && os.Getenv("OMOFLOW_PROOF") == "pr":
+		most = 2 << 10 // each look reads the whole object
 	case !strings.HasPrefix(key, "journal/") && size > 24<<10:
 		most = 24 << 10
 	}

@@ -154,7 +154,7 @@ func (h *hintedShop) agrees(when string, seed int, refunded bool) {
 // TestProofHintsOutliveCrashes names changed orders to a process that dies at any time, over a network that fails, late,
 // twice and in any order. What was answered with 200 arrives without any pull; the pull, which is the truth, changes nothing.
 func TestProofHintsOutliveCrashes(t *testing.T) {
-	seeds, first := map[string]int{"": 1, "pr": 20, "long": 400}[os.Getenv("OMOFLOW_PROOF")], 0
+	seeds, first := map[string]int{"": 1, "pr": 12, "long": 400}[os.Getenv("OMOFLOW_PROOF")], 0
 	if n, err := strconv.Atoi(os.Getenv("OMOFLOW_SEED")); err == nil {
 		first, seeds = n, 1
 	}
