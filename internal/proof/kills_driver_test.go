@@ -210,7 +210,7 @@ func (k *killer) copyOf(p *pipeline, r *prepared) string {
 		}
 	}
 	config, reading := os.ReadFile(filepath.Join(r.dir, "omoflow.yaml"))
-	text := string(config)
+	text := strings.ReplaceAll(string(config), templatePath, "/of/"+filepath.Base(dir)+"/")
 	if server, _ := startedS3(text); server != nil {
 		prefix := fmt.Sprintf("run-%d", number)
 		err = errors.Join(err, server.copy("template", prefix))

@@ -58,6 +58,7 @@ func pipelines() []*pipeline {
 		{name: "pull", args: []string{"run", "-q", "--no-release"}, make: openShop, content: shopContent, check: equalsShop},
 		{name: "backfill", args: []string{"run", "-q", "--no-release", "--source", "shop", "--from", "2026-01-01", "--to", "2026-03-31"}, make: openShop, content: shopContent, check: equalsShop},
 		{name: "webhooks", args: []string{"serve", "--webhooks", "--listen", "127.0.0.1:0"}, make: listenOnly, content: shopContent, check: equalsSent, drive: sendWebhooks, only: "webhook.", damaged: true},
+		alerting(),
 	}
 }
 

@@ -269,6 +269,7 @@ var points = strings.Fields(`
 	commit.schedule.before_put commit.schedule.after_put_before_ack
 	rebuild.built rebuild.mend.before rebuild.mend.deleted rebuild.mend.after
 	report.render report.upload report.manifest commit.run.before_put commit.run.after_put_before_ack commit.document.before_put commit.document.after_put_before_ack report.archived report.copy
+	alert.decided alert.noted delivery.announced delivery.sent delivery.noted
 	export.begin export.temp_written export.file_written export.manifest`)
 
 // everyPointIsReached compares the points with what the pipelines passed.
