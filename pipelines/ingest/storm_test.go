@@ -130,6 +130,7 @@ func (p *storm) one(seed uint64) {
 
 // use makes the shop's lake be read and written by another engine, as the next process would.
 func (s *shop) use(db *warehouse.DB) ingest.Options {
+	_ = s.opt.DB.Close() // hundreds of shops would hold gigabytes until the end of the test
 	s.opt.DB = db
 	return s.opt
 }
