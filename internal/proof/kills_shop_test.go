@@ -87,8 +87,9 @@ func listenOnly(k *killer, dir string) {
 	k.makeAPI(dir, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }), 1)
 }
 
-// shopTables are what an API's batches become. They do not depend on how pages were cut into batches, nor on when.
-var shopTables = []string{"stg_order", "stg_order_line", "stg_payment", "stg_refund", "stg_refund_line"}
+// shopTables are what an API's batches become: every stream, and of orders the lines too. They do not depend on how pages were cut
+// into batches, nor on when.
+var shopTables = []string{"stg_order", "stg_order_line", "stg_refund"}
 
 // stager builds tables of the ends of attempts, one at a time.
 type stager struct {

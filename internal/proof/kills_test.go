@@ -157,7 +157,7 @@ func directedKills(list []*pipeline, n int) []directed {
 		}
 	}
 	few := min(n/49, len(heavy)) // they take seconds each
-	some := min(max(n/4, n-few-len(light)), len(dear))
+	some := min(max(n/8, n-few-len(light)), len(dear))
 	light = spread(light, n-few-some)
 	return slices.Concat(light, spread(dear, some), spread(heavy, max(few, n-len(light)-some)))
 }

@@ -103,7 +103,7 @@ func fillDisks(t *testing.T) {
 	d.unmount()
 	open, running := openFiles(t), goleak.IgnoreCurrent()
 	full, done, sizes := 0, 0, map[int64]bool{} // sizes: room in bytes, or below zero in files
-	n := cases(t, 6, 105)
+	n := cases(t, 6, 80)
 	for i := range n {
 		var ended bool
 		if i%4 > 0 {

@@ -25,7 +25,7 @@ import (
 // given to somebody else (I30).
 func TestProofIdentity(t *testing.T) {
 	t.Parallel()
-	n := check(t, cases(t, 60, 1500), func(rt *rapid.T) {
+	n := check(t, cases(t, 60, 1650), func(rt *rapid.T) {
 		edges := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) identity.Edge {
 			e := identity.Edge{Record: fmt.Sprintf("r%02d", rapid.IntRange(0, 30).Draw(rt, "record")), KeyType: rapid.SampledFrom([]string{"phone", "email", "member_no", ""}).Draw(rt, "kind")}
 			e.Registered = fmt.Sprintf("2026-01-%02d", 1+len(e.Record)*7%3+int(e.Record[2]-'0'))
@@ -111,7 +111,7 @@ func (b *bench) runModel(t rapid.TB, file, text string) {
 func TestProofAllocation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, "1GiB", "int_line_allocation")
-	n := check(t, cases(t, 8, 200), func(rt *rapid.T) {
+	n := check(t, cases(t, 8, 120), func(rt *rapid.T) {
 		var heads, lines, want strings.Builder
 		units := map[string]int64{"CNY": 100, "JPY": 1, "KWD": 1000}
 		for o := range rapid.IntRange(1, 6).Draw(rt, "orders") {
@@ -180,7 +180,7 @@ var zones = []string{"Asia/Shanghai", "America/New_York", "Europe/London", "Aust
 func TestProofBusinessDate(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1, "1GiB", "stg_order")
-	n := check(t, cases(t, 8, 100), func(rt *rapid.T) {
+	n := check(t, cases(t, 8, 60), func(rt *rapid.T) {
 		places := map[string]ingest.Location{}
 		var text strings.Builder
 		text.WriteString("id,at,store,amount\n")

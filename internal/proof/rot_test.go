@@ -117,10 +117,10 @@ func positions(key string, size int, random *rand.Rand) []int {
 		most = 500
 	case strings.HasPrefix(key, "journal/decision/") && !strings.HasSuffix(key, "1.json"):
 		most = 40
+	case os.Getenv("OMOFLOW_PROOF") == "pr":
+		most = 1 << 9 // each look reads the whole object
 	case key == "candidate.json":
 		most = 4000
-	case !strings.HasPrefix(key, "journal/") && size > 2<<10 && os.Getenv("OMOFLOW_PROOF") == "pr":
-		most = 2 << 10 // each look reads the whole object
 	case !strings.HasPrefix(key, "journal/") && size > 24<<10:
 		most = 24 << 10
 	}
