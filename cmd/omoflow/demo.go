@@ -29,8 +29,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Simulate a retailer and run everything on it",
 		Long: `Writes a project into DIR (default work/demo), simulates a retailer with three platforms, twelve stores and two
 warehouses, lets its files arrive in two deliveries, ingests and releases after each, renders both documents and the
-finance export. One of the platforms is asked over HTTP: a simulated Shopify listens on 127.0.0.1 as long as the command
-runs. The simulation is seeded: the same seed gives the same files and the same figures.`,
+finance export. Two of the platforms are asked over HTTP: a simulated Shopify and a simulated WooCommerce listen on
+127.0.0.1 as long as the command runs. The simulation is seeded: the same seed gives the same files and the same figures.`,
 		Example: "  omoflow demo\n  omoflow demo /tmp/big --scale 10",
 		Args:    arguments(cobra.MaximumNArgs(1)),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ type demoSummary struct {
 	Dir       string        `json:"dir"`
 	Files     int           `json:"files"`
 	Records   int64         `json:"records"`
-	Asked     int           `json:"asked"` // requests that the simulated platform answered
+	Asked     []demoAsked   `json:"asked"` // what simulated platforms were asked
 	Runs      []ran         `json:"runs"`
 	Documents []rendered    `json:"documents"`
 	Export    string        `json:"export"`
@@ -81,12 +81,12 @@ func (a *app) demo(ctx context.Context, dir string, f demoFlags) error {
 		summary.Seconds = append(summary.Seconds, stepSeconds{name, time.Since(began).Seconds()})
 		return err
 	}
-	options := world.Options{Seed: f.seed, Days: f.days, Scale: f.scale, ShopAPI: asked}
-	shop, begin, err := a.startDemoShop(ctx, options)
+	options := world.Options{Seed: f.seed, Days: f.days, Scale: f.scale, Asked: asked}
+	shops, err := a.startDemoShops(ctx, options)
 	if err != nil {
 		return err
 	}
-	defer shop.close()
+	defer shops.close()
 	last := 0
 	// Two deliveries, so that the second shows late, corrected and repeated files and an incremental build.
 	for _, until := range []int{f.days * 5 / 6, f.days} {
@@ -95,7 +95,7 @@ func (a *app) demo(ctx context.Context, dir string, f demoFlags) error {
 			written, err := world.Write(ctx, filepath.Join(dir, "inbox"), options, last, until)
 			summary.Files += written.Files
 			summary.Records += written.Records
-			shop.until(max(until, begin))
+			shops.until(until)
 			return err
 		})
 		if err != nil {
@@ -114,7 +114,7 @@ func (a *app) demo(ctx context.Context, dir string, f demoFlags) error {
 	if err := step("write the truth", func() error { return writeTruth(dir, options) }); err != nil {
 		return err
 	}
-	summary.Asked = shop.calls()
+	summary.Asked = shops.asked()
 	err = step("documents and finance export", func() error { return a.demoDocuments(ctx, &summary) })
 	if err != nil {
 		return err
@@ -167,9 +167,7 @@ func (a *app) demoDocuments(ctx context.Context, summary *demoSummary) error {
 
 func (a *app) printDemo(summary demoSummary) {
 	a.print("A made-up retailer: %d files with %d records arrived in %s", summary.Files, summary.Records, filepath.Join(summary.Dir, "inbox"))
-	if summary.Asked > 0 {
-		a.print("A simulated Shopify on this machine answered %d requests over HTTP; it has stopped", summary.Asked)
-	}
+	a.printAsked(summary.Asked)
 	for _, run := range summary.Runs {
 		a.printRan(run)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -13,180 +14,193 @@ import (
 
 	"github.com/omoflow/omoflow/internal/fault"
 	"github.com/omoflow/omoflow/internal/world"
-	"github.com/omoflow/omoflow/pipelines/source/shopify/simulator"
 )
 
-// demoShop is the platform of the demo's international shop: a simulator on this machine that is asked over HTTP like the
-// real one. It ends with the demo.
+// demoPlatform is a simulated platform of one of the demo's shops.
+type demoPlatform interface {
+	http.Handler
+	// show lets the shop know what happened before the end of a business day, and sets its clock there.
+	show(days int, end time.Time)
+	Calls() int
+}
+
+// demoKind says how one of the demo's shops is asked over HTTP.
+type demoKind struct {
+	source, title string
+	config        string            // stands in the demo's omoflow.yaml in the place of the shop's files
+	secrets       map[string]string // files of the project; they open nothing but the simulator
+	open          func(shop world.Shop, url string) demoPlatform
+}
+
+// demoKinds are the shops that the demo asks.
+func demoKinds() []demoKind {
+	return []demoKind{demoShopify(), demoWoo()}
+}
+
+// demoShops are the platforms of the demo: simulators on this machine that are asked over HTTP like the real ones. They end
+// with the demo.
+type demoShops struct {
+	start time.Time // first business day
+	begin int       // the least number of days that the shops must know of
+	all   []*demoShop
+}
+
 type demoShop struct {
-	sim    *simulator.Shop
-	world  world.Shop
-	start  time.Time // first business day
-	url    string
-	server *http.Server
-	now    time.Time
+	kind     demoKind
+	platform demoPlatform
+	server   *http.Server
 }
 
-// demoToken is what the demo's project has in its file shopify-token; it opens nothing but the simulator.
-const demoToken = "demo-token-of-the-simulator"
+// demoAsked is what a platform was asked.
+type demoAsked struct {
+	Platform string `json:"platform"`
+	Requests int    `json:"requests"` // that the simulator answered
+}
 
-// demoShopConfig stands in the demo's omoflow.yaml in the place of the shop's files.
-const demoShopConfig = `  # The international shop is asked over HTTP: "omoflow demo" plays Shopify on this machine while it runs, at an address
-  # that it writes here. A real shop has https://name.myshopify.com, a token of its own, and no allow_ lines.
-  shopify:
-    kind: shopify
-    url: http://127.0.0.1:0
-    access_token: file:./shopify-token
-    allow_plain_http: true
-    allow_private: true
-    streams: [orders, refunds, customers]
-    location_id: WEB
-    locations: {"2": W02}
-    page_size: 250
-    attempts: 3
+// shopAddress finds the line of omoflow.yaml that says where a shop's simulator listens.
+func shopAddress(source string) *regexp.Regexp {
+	return regexp.MustCompile(`(?m)(^  ` + source + `:\n(?:    .*\n)*?    url: )http://127\.0\.0\.1:[0-9]+$`)
+}
 
-`
-
-// shopAddress is the line of omoflow.yaml that says where the simulator listens.
-var shopAddress = regexp.MustCompile(`(?m)^    url: http://127\.0\.0\.1:[0-9]+$`)
-
-// writeDemo writes the demo's project and tells whether its shop is asked over HTTP: a project that was written before and
-// reads the shop's files goes on reading them.
-func writeDemo(dir string) (asked bool, err error) {
+// writeDemo writes the demo's project and tells which of its shops are asked over HTTP: a project that was written before
+// and reads a shop's files goes on reading them.
+func writeDemo(dir string) (asked []string, err error) {
 	written, err := writeProject("demo", dir)
-	if err != nil {
-		return false, err
-	}
-	path := filepath.Join(dir, configName)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return false, err
-	}
-	if len(written) == 0 || !strings.Contains(strings.Join(written, " "), configName) {
-		return shopAddress.Match(text), nil
-	}
-	before, rest, ok := strings.Cut(string(text), "  shopify:\n")
-	_, after, found := strings.Cut(rest, "  tmall:\n")
-	if !ok || !found {
-		return false, fault.New(fault.Damaged, "demo_project", path, "report this with the version of omoflow", "the demo's project has no shop to replace")
-	}
-	if err := os.WriteFile(filepath.Join(dir, "shopify-token"), []byte(demoToken+"\n"), 0o600); err != nil {
-		return false, err
-	}
-	return true, os.WriteFile(path, []byte(before+demoShopConfig+"  tmall:\n"+after), 0o644)
-}
-
-// openDemoShop starts the simulator and writes its address into the project.
-func openDemoShop(dir string, options world.Options) (*demoShop, error) {
-	shop, err := world.ShopOf(options)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	path := filepath.Join(dir, configName)
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "cannot_listen", "127.0.0.1", "allow local connections", "the simulated platform cannot be started")
+		return nil, err
 	}
-	d := &demoShop{world: shop, start: options.Start, url: "http://" + listener.Addr().String()}
+	fresh := strings.Contains(strings.Join(written, " "), configName)
+	for _, kind := range demoKinds() {
+		if fresh {
+			if text, err = kind.configure(dir, text); err != nil {
+				return nil, err
+			}
+		}
+		if shopAddress(kind.source).Match(text) {
+			asked = append(asked, kind.source)
+		}
+	}
+	if !fresh {
+		return asked, nil
+	}
+	return asked, os.WriteFile(path, text, 0o644)
+}
+
+// configure puts the shop's API in the place of its files.
+func (k demoKind) configure(dir string, text []byte) ([]byte, error) {
+	files := regexp.MustCompile(`(?m)^  ` + k.source + `:\n(?:    .*\n)+`).FindIndex(text)
+	if files == nil {
+		return nil, fault.New(fault.Damaged, "demo_project", filepath.Join(dir, configName), "report this with the version of omoflow", "the demo's project has no shop %s to replace", k.source)
+	}
+	for name, value := range k.secrets {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(value+"\n"), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return append(append(append([]byte{}, text[:files[0]]...), k.config...), text[files[1]:]...), nil
+}
+
+// startDemoShops starts the shops that the project asks: none when it reads files.
+func (a *app) startDemoShops(ctx context.Context, options world.Options) (*demoShops, error) {
+	d := &demoShops{start: options.Start}
 	if d.start.IsZero() {
 		d.start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	d.sim = simulator.New(func() time.Time { return d.now })
-	d.sim.Token, d.sim.URL, d.sim.Nested = demoToken, d.url, 50
-	d.server = &http.Server{Handler: d.sim, ReadHeaderTimeout: headTime}
-	go func() { _ = d.server.Serve(listener) }() // it ends with close
-	path := filepath.Join(dir, configName)
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path, shopAddress.ReplaceAll(text, []byte("    url: "+d.url)), 0o644)
+	if len(options.Asked) == 0 {
+		return d, nil
 	}
+	before, err := a.askedBefore(ctx, options.Asked)
 	if err != nil {
-		return nil, errors.Join(fault.Wrap(err, fault.Denied, "not_writable", path, "choose a folder that you may write to", "the project cannot be written"), d.server.Close())
+		return nil, err
+	}
+	if before {
+		d.begin = options.Days
+	}
+	shops, err := world.ShopsOf(options)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range demoKinds() {
+		if shop, ok := shops[kind.source]; ok {
+			if err := d.open(a.project, kind, shop); err != nil {
+				d.close()
+				return nil, err
+			}
+		}
 	}
 	return d, nil
 }
 
-// startDemoShop starts the shop when the project asks it; nil when it reads files. begin is the least number of days that
-// the shop must know of.
-func (a *app) startDemoShop(ctx context.Context, options world.Options) (d *demoShop, begin int, err error) {
-	if !options.ShopAPI {
-		return nil, 0, nil
-	}
-	before, err := a.askedBefore(ctx)
+// open starts a simulator and writes its address into the project.
+func (d *demoShops) open(dir string, kind demoKind, shop world.Shop) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, 0, err
+		return fault.Wrap(err, fault.Unavailable, "cannot_listen", "127.0.0.1", "allow local connections", "the simulated platform cannot be started")
 	}
-	if before {
-		begin = options.Days
+	url := "http://" + listener.Addr().String()
+	one := &demoShop{kind: kind, platform: kind.open(shop, url)}
+	one.server = &http.Server{Handler: one.platform, ReadHeaderTimeout: headTime}
+	d.all = append(d.all, one)
+	go func() { _ = one.server.Serve(listener) }() // it ends with close
+	path := filepath.Join(dir, configName)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, shopAddress(kind.source).ReplaceAll(text, []byte("${1}"+url)), 0o644)
 	}
-	d, err = openDemoShop(a.project, options)
-	return d, begin, err
+	return fault.Wrap(err, fault.Denied, "not_writable", path, "choose a folder that you may write to", "the project cannot be written")
 }
 
-// close ends the simulator; what it was doing nobody waits for.
-func (d *demoShop) close() {
-	if d != nil {
-		_ = d.server.Close() // only its listener could have failed
-	}
-}
-
-// calls counts the questions that were answered.
-func (d *demoShop) calls() int {
-	if d == nil {
-		return 0
-	}
-	return d.sim.Calls()
-}
-
-// until lets the shop know what happened before the end of a business day, and sets its clock behind it.
-func (d *demoShop) until(days int) {
-	if d == nil {
-		return
-	}
-	end := d.start.AddDate(0, 0, days).Add(-8 * time.Hour) // Shanghai's midnight
-	d.now = end.Add(time.Hour)
-	for _, c := range d.world.Customers {
-		if c.Shown.Before(end) {
-			simulator.Customer{ID: c.ID, Created: c.Registered, Updated: c.Shown, Given: c.Given, Family: c.Family, Email: c.Email, Phone: c.Phone, Subscribed: c.Subscribed}.Put(d.sim)
-		}
-	}
-	for _, o := range d.world.Orders {
-		if !o.At.Before(end) {
-			continue
-		}
-		order := d.order(o, end)
-		order.Put(d.sim)
+// close ends the simulators; what they were doing nobody waits for.
+func (d *demoShops) close() {
+	for _, one := range d.all {
+		_ = one.server.Close() // only its listener could have failed
 	}
 }
 
-func (d *demoShop) order(o world.ShopOrder, end time.Time) *simulator.Order {
-	const first = 5_000_000_000_000
-	made := &simulator.Order{ID: first + o.Number, Customer: o.Customer, Created: o.At, Processed: o.At, Updated: o.At, Status: "PAID", Source: "web", Cancelled: o.Cancelled,
-		Currency: d.world.Currency, Email: o.Email, Phone: o.Phone, Name: o.Name, Country: o.Land, Shipping: o.Shipping, From: 2}
-	for _, l := range o.Lines {
-		made.Lines = append(made.Lines, simulator.Line{ID: l.ID, Quantity: l.Quantity, Current: l.Quantity, SKU: l.Code, Name: l.Name, Cents: l.Gross, Discount: l.Discount})
+// asked says how many requests each platform answered.
+func (d *demoShops) asked() (all []demoAsked) {
+	for _, one := range d.all {
+		all = append(all, demoAsked{one.kind.title, one.platform.Calls()})
 	}
-	if o.Cancelled {
-		made.Status = "VOIDED"
-	}
-	for _, f := range o.Refunds {
-		if !f.At.Before(end) {
-			continue
-		}
-		back := made.Lines[f.Line]
-		back.Cents -= back.Discount
-		made.Refunds = append(made.Refunds, simulator.Refund{ID: f.Number, Cents: back.Cents, At: f.At, Lines: []simulator.Line{back}, Booked: true, Note: "Customer changed their mind"})
-		made.Status, made.Updated = "PARTIALLY_REFUNDED", f.At
-	}
-	return made
+	return all
 }
 
-// askedBefore tells whether an earlier run has asked the shop: its clock must not go back then.
-func (a *app) askedBefore(ctx context.Context) (bool, error) {
+// until lets the shops know what happened before the end of a business day.
+func (d *demoShops) until(days int) {
+	days = max(days, d.begin)
+	for _, one := range d.all {
+		one.platform.show(days, d.start.AddDate(0, 0, days).Add(-8*time.Hour)) // Shanghai's midnight
+	}
+}
+
+// printAsked says of each platform what it answered, and that it is none.
+func (a *app) printAsked(all []demoAsked) {
+	for _, one := range all {
+		a.print("A simulated %s on this machine answered %d requests over HTTP; it has stopped", one.Platform, one.Requests)
+	}
+}
+
+// askedBefore tells whether an earlier run has asked a shop: its clock must not go back then.
+func (a *app) askedBefore(ctx context.Context, sources []string) (bool, error) {
 	p, err := a.openProject(ctx, true)
 	if err != nil {
 		return false, err
 	}
 	defer p.close()
-	_, ok, err := p.lake.StreamLog("shopify", "orders").Tail(ctx)
-	return ok, err
+	var errs []error
+	for _, source := range sources {
+		_, ok, err := p.lake.StreamLog(source, "orders").Tail(ctx)
+		if ok {
+			return true, nil
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", source, err))
+		}
+	}
+	return false, errors.Join(errs...)
 }

@@ -14,7 +14,7 @@ import (
 // TestReleaseEqualsTheTruth lets a simulated retailer deliver in two parts, with late, corrected, repeated and dirty files on
 // the way, and compares every figure of the releases with what the simulation knows: sales, refunds, stock, counts,
 // customers, visitors, and the accounting of every file. Then a rebuild must change nothing. All of it once with files only,
-// and once with a platform that is asked over HTTP.
+// and once with platforms that are asked over HTTP.
 func TestReleaseEqualsTheTruth(t *testing.T) {
 	t.Run("files", func(t *testing.T) { releaseEqualsTheTruth(t, false) })
 	t.Run("HTTP", func(t *testing.T) { releaseEqualsTheTruth(t, true) })
@@ -23,27 +23,27 @@ func TestReleaseEqualsTheTruth(t *testing.T) {
 func releaseEqualsTheTruth(t *testing.T, asked bool) {
 	ctx := t.Context()
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, quiet: true, project: t.TempDir()}
-	write := func(dir string) (bool, error) { _, err := writeProject("demo", dir); return false, err }
+	write := func(dir string) ([]string, error) { _, err := writeProject("demo", dir); return nil, err }
 	if asked {
 		write = writeDemo
 	}
 	options := world.Options{Seed: 11, Days: 36, SKUs: 400, Customers: 1500, LinesPerDay: 300}
 	var err error
-	if options.ShopAPI, err = write(a.project); err != nil || options.ShopAPI != asked {
-		t.Fatalf("asked over HTTP: %v, %v", options.ShopAPI, err)
+	if options.Asked, err = write(a.project); err != nil || len(options.Asked) != map[bool]int{true: len(demoKinds())}[asked] {
+		t.Fatalf("asked over HTTP: %v, %v", options.Asked, err)
 	}
-	shop, _, err := a.startDemoShop(ctx, options)
+	shops, err := a.startDemoShops(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer shop.close()
+	defer shops.close()
 	last := 0
 	for _, until := range []int{30, 36} {
 		if _, err := world.Write(ctx, filepath.Join(a.project, "inbox"), options, last, until); err != nil {
 			t.Fatal(err)
 		}
 		last = until
-		shop.until(until)
+		shops.until(until)
 		if _, err := a.ingestAndRelease(ctx, nil, true, past{}); err != nil {
 			t.Fatal(err)
 		}
@@ -97,8 +97,10 @@ func releaseEqualsTheTruth(t *testing.T, asked bool) {
 		_ = db.Close() // in memory
 		p.close()
 	}
-	if (shop.calls() > 0) != asked {
-		t.Errorf("the platform answered %d questions", shop.calls())
+	for _, one := range shops.asked() {
+		if one.Requests == 0 {
+			t.Errorf("%s was not asked", one.Platform)
+		}
 	}
 	if again, err := a.ingestAndRelease(ctx, nil, true, past{}); err != nil || again.Read != again.Dupes || again.Release.Changed {
 		t.Errorf("the same once more: %+v, %v", again, err)

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,7 +21,7 @@ func (s *sim) deliveries(f *dayFacts) (due []*delivery) {
 	due = append(due, s.flowFiles(f)...)
 	due = append(due, s.settlementFiles(f)...)
 	for _, d := range due {
-		d.asked = s.o.ShopAPI && strings.HasPrefix(d.path, sourceNames[sourceShopify]+"/")
+		d.asked = slices.ContainsFunc(s.o.Asked, func(source string) bool { return strings.HasPrefix(d.path, source+"/") })
 		d.day, d.modified = f.day, s.date(f.day).Add(15*time.Hour+30*time.Minute) // 23:30 in Shanghai
 	}
 	return due

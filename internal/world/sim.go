@@ -244,7 +244,7 @@ func (s *sim) newOrder(r *rand.Rand, u, day int) order {
 	switch at.dialect {
 	case shopify:
 		o.currency, o.fulfil, o.shipping = []int{usd, eur, hkd}[pick(r, 50, 30, 20)], east, 900
-		if s.o.ShopAPI {
+		if s.asks(sourceShopify) {
 			o.currency = usd
 		}
 		if chance(r, 20) {

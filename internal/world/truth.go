@@ -332,9 +332,7 @@ func (t *tally) truth() Truth {
 		}
 	}
 	slices.Sort(out.Pending)
-	if t.s.o.ShopAPI {
-		out.Asked = []string{sourceNames[sourceShopify]}
-	}
+	out.Asked = slices.Sorted(slices.Values(t.s.o.Asked))
 	out.Customers, out.People = t.customers()
 	return out
 }

@@ -30,8 +30,9 @@ type Options struct {
 	Customers   int // people; zero is 20,000 x Scale
 	LinesPerDay int // over all channels; zero is 2,200 x Scale
 
-	// ShopAPI has the international shop asked for what it knows (see ShopOf) instead of exporting files. It then keeps one currency.
-	ShopAPI bool
+	// Asked names the sources, of shopify and woo, that are asked for what they know (see ShopsOf) instead of exporting files.
+	// The international shop, shopify, then keeps one currency.
+	Asked []string
 
 	// The shops and their systems rest on days ClosedFrom to ClosedTo-1: a small world may span years. ClosedTo is a multiple of 7.
 	ClosedFrom, ClosedTo int
@@ -58,6 +59,11 @@ func (o Options) withDefaults() (Options, error) {
 	for name, v := range map[string]int{"Days": o.Days, "Scale": o.Scale} {
 		if v < 1 {
 			return o, fmt.Errorf("world: %s is %d, at least 1 is needed", name, v)
+		}
+	}
+	for _, source := range o.Asked {
+		if source != sourceNames[sourceShopify] && source != sourceNames[sourceWoo] {
+			return o, fmt.Errorf("world: %q cannot be asked", source)
 		}
 	}
 	switch {

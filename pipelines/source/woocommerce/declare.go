@@ -18,7 +18,9 @@ func declaration() source.Declaration {
 			{Name: "streams", Type: "list", Default: "orders, refunds, products, customers, stock", Help: "what to read"},
 			{Name: "zone", Type: "zone", Help: "IANA zone by which the shop's days are counted; default: the company's"},
 			{Name: "location_id", Type: "text", Help: "location that sells and holds the stock; default: the name of the source"},
+			{Name: "stock_location_id", Type: "text", Help: "warehouse whose stock the shop shows and that ships its orders; default: location_id"},
 			{Name: "statuses", Type: "map", Help: "order statuses that plugins add, as {await-pickup: paid}; an unknown one waits in quarantine"},
+			{Name: "meta", Type: "map", Help: "canonical columns that plugins keep in meta_data, with the key, as {fulfil_location_id: _store}: associate_id, fulfil_location_id and member_no of orders, promotion_id of lines, location_id of refunds (the store that took the goods), member_no of customers"},
 			{Name: "page_size", Type: "number", Default: "100", Least: "1", Most: "100", Help: "rows per page"},
 			{Name: "overlap", Type: "duration", Default: "5m", Least: "0s", Help: "how much of what was read is read again, for commits that come late"},
 			{Name: "lag", Type: "duration", Default: "10s", Least: "0s", Help: "how long before the shop's now a reading ends"},
@@ -43,6 +45,9 @@ func declaration() source.Declaration {
 The address must be https. WordPress takes the key over plain http only as OAuth 1.0a signatures; omoflow then signs, and wants
 ` + "`allow_plain_http: true`" + ` because orders would travel unencrypted. Behind a proxy WordPress itself must know that it is https
 (HTTPS set by the web server; X-Forwarded-Proto alone is not enough), or every request is anonymous to it.
+
+A shop that does not calculate taxes states none. When its prices hold one, write it as ` + "`constants: {tax_rate: \"0.13\"}`" + `;
+amounts are then taken to hold it, and the net is worked out. A line whose tax WooCommerce states keeps that.
 
 For webhooks run ` + "`omoflow serve --webhooks`" + ` behind a web server that speaks https on port 443, put a long random secret where
 ` + "`webhook_secret`" + ` points, and under WooCommerce > Settings > Advanced > Webhooks add one each for the topics order created, updated,

@@ -6,6 +6,7 @@
 package woocommerce
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -52,6 +53,9 @@ func open(_ context.Context, s source.Settings) (source.API, error) {
 		if !slices.Contains(canonicalStatuses(), to) {
 			return nil, fault.New(fault.Usage, "invalid_config", "statuses."+from, "write one of "+strings.Join(canonicalStatuses(), ", "), "%q is not a status", to)
 		}
+	}
+	if err := checkMeta(s); err != nil {
+		return nil, err
 	}
 	options := httpapi.Common(s)
 	read := func(ctx context.Context) (secret.Value, secret.Value, error) {
@@ -152,7 +156,8 @@ func (s *shop) profile(name string) []byte {
 		known += ", " + source.Quote(one[0])
 		cases += fmt.Sprintf(" WHEN %s THEN %s", source.Quote(one[0]), source.Quote(one[1]))
 	}
-	return source.Mapping(profiles, name, "{{statuses}}", strings.TrimPrefix(known, ", "), "{{cases}}", cases, "{{location}}", s.settings.Location(), "{{zone}}", s.settings.LocalZone())
+	places := []string{"{{statuses}}", strings.TrimPrefix(known, ", "), "{{cases}}", cases, "{{location}}", s.settings.Location(), "{{zone}}", s.settings.LocalZone(), "{{stock_location}}", cmp.Or(s.settings.Text("stock_location_id"), s.settings.Location())}
+	return source.Mapping(profiles, name, slices.Concat(places, s.plugins(), s.taxes())...)
 }
 
 func canonicalStatuses() []string {

@@ -126,8 +126,11 @@ func (s *Shop) filter(list string, q url.Values) (keep func(*Record) bool, bad s
 		case "customers":
 			return role == "all" || r.Status == "" || r.Status == "customer"
 		case "refunds":
+			if s.OrderTable {
+				return true
+			}
 			parent, ok := s.find("orders", r.Parent)
-			return s.OrderTable || !ok || parent.Status != "trash" // classic storage hides the refunds of trashed orders
+			return !ok || parent.Status != "trash" // classic storage hides the refunds of trashed orders
 		}
 		return true
 	}, ""
