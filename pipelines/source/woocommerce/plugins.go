@@ -45,7 +45,8 @@ func (s *shop) metaValue(column string) string {
 	if column == "promotion_id" {
 		from = "line_meta"
 	}
-	return `nullif(trim(list_extract([one."value" FOR one IN from_json(txt(` + from + `), '[{"key":"VARCHAR","value":"VARCHAR"}]') IF one."key" = ` + source.Quote(key) + `], 1)), '')`
+	list := "CASE WHEN json_valid(txt(" + from + ")) THEN txt(" + from + ") END"
+	return `nullif(trim(list_extract([one."value" FOR one IN from_json(` + list + `, '[{"key":"VARCHAR","value":"VARCHAR"}]') IF one."key" = ` + source.Quote(key) + `], 1)), '')`
 }
 
 // constant is the SQL of a configured constant; NULL without one.

@@ -180,6 +180,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"page too large":   {map[string]any{"allow_plain_http": true, "page_size": 101}, "invalid_config"},
 		"unknown stream":   {map[string]any{"allow_plain_http": true, "streams": []any{"order"}}, "unknown_stream"},
 		"unknown status":   {map[string]any{"allow_plain_http": true, "statuses": map[string]any{"foo": "payed"}}, "invalid_config"},
+		"unknown meta":     {map[string]any{"allow_plain_http": true, "meta": map[string]any{"sku": "_sku"}}, "invalid_config"},
 		"no duration":      {map[string]any{"overlap": "soon"}, "invalid_config"},
 		"password in url":  {map[string]any{"url": "https://u:p@shop.example"}, "secret_in_url"},
 		"no such protocol": {map[string]any{"url": "ftp://shop.example"}, "invalid_url"},
