@@ -105,12 +105,14 @@ func (b *build) digestModels() error {
 	for _, m := range append(slices.Clone(b.project.Models), b.project.Checks...) {
 		query, r, err := m.render(b.Config, "")
 		if err != nil {
-			faults = append(faults, err)
+			if !b.project.repeats(m) {
+				faults = append(faults, err)
+			}
 			continue
 		}
 		for _, input := range m.Inputs {
-			if !r.used[input.Name] {
-				faults = append(faults, fault.New(fault.Usage, "unused_input", m.File, "remove it from inputs:, or read it with {{ref}}", "input %q is declared but not read", input.Name))
+			if !r.used[input.Name] && !b.project.repeats(m) {
+				faults = append(faults, fault.New(fault.Usage, "unused_input", m.where(), "remove it from inputs:, or read it with {{ref}}", "input %q is declared but not read", input.Name))
 			}
 		}
 		for name := range r.asked {

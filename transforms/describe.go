@@ -115,7 +115,7 @@ func bind(ctx context.Context, w warehouse.Session, m *Model, config map[string]
 func (m *Model) compare(columns []release.Column) []error {
 	var faults []error
 	wrong := func(code, hint, format string, args ...any) {
-		faults = append(faults, fault.New(fault.Usage, code, m.File, hint, format, args...))
+		faults = append(faults, fault.New(fault.Usage, code, m.where(), hint, format, args...))
 	}
 	have := map[string]bool{}
 	for _, c := range columns {
@@ -164,17 +164,17 @@ func plainType(t string) string {
 }
 
 // Check examines every model and check without data: templates, SQL, lint, and columns against the header. It reports all
-// faults at once and writes nothing.
+// faults at once, those of a model that repeats another once, and writes nothing.
 func (p *Project) Check(ctx context.Context, s *warehouse.Conn, config map[string]string) error {
 	schemas, faults := p.schemas(ctx, s, config)
 	for _, m := range append(slices.Clone(p.Models), p.Checks...) {
 		query, r, err := m.render(config, "")
-		if err != nil {
-			continue // reported by schemas
+		if err != nil || p.repeats(m) {
+			continue // reported by schemas, or with the model that it repeats
 		}
 		for _, input := range m.Inputs {
 			if !r.used[input.Name] {
-				faults = append(faults, fault.New(fault.Usage, "unused_input", m.File, "remove it from inputs:, or read it with {{ref}}", "input %q is declared but not read", input.Name))
+				faults = append(faults, fault.New(fault.Usage, "unused_input", m.where(), "remove it from inputs:, or read it with {{ref}}", "input %q is declared but not read", input.Name))
 			}
 		}
 		if err := p.lint(ctx, s, m, config, query); err != nil {
@@ -212,7 +212,9 @@ func (p *Project) schemas(ctx context.Context, s warehouse.Session, config map[s
 			return known[input]
 		})
 		if err != nil {
-			faults = append(faults, err)
+			if !p.repeats(m) {
+				faults = append(faults, err)
+			}
 			if len(m.Columns) > 0 {
 				columns = m.declared() // so that the models after it are examined too
 			}

@@ -25,6 +25,7 @@ type header struct {
 	Checks    []string          `yaml:"checks"`
 	Since     string            `yaml:"since"`
 	Builder   string            `yaml:"builder"`
+	Undated   bool              `yaml:"undated"`
 	Severity  string            `yaml:"severity"`
 	Allow     map[string]string `yaml:"allow"`
 }
@@ -40,7 +41,7 @@ type Column struct {
 // Model is one table or check: its declaration and its SQL.
 type Model struct {
 	Name     string // "sales.order", "stg_order"; of a check "check.<area>.<name>"
-	File     string // path in its tree, for messages
+	File     string // path in its tree, for messages; two models have one when its header says undated: true
 	About    string
 	Owner    string
 	Grain    []string
@@ -54,6 +55,8 @@ type Model struct {
 
 	body     string // SQL after the header, templates unexpanded
 	bodyLine int    // line of the file on which body begins
+	undated  bool   // a second model holds the rows that carry no date
+	base     *Model // of a model that undated: true makes: the one whose header says so
 }
 
 // IsCheck tells whether the model is a check, which makes no table.
@@ -100,7 +103,7 @@ func parseModel(file, text string) (*Model, error) {
 	}
 	m := &Model{
 		Name: modelName(file), File: file, About: h.About, Owner: h.Owner, Grain: h.Grain, Columns: h.Columns, Checks: h.Checks,
-		Severity: h.Severity, Builder: h.Builder, Allow: h.Allow, body: text[match[1]:], bodyLine: 1 + strings.Count(text[:match[1]], "\n"),
+		Severity: h.Severity, Builder: h.Builder, Allow: h.Allow, undated: h.Undated, body: text[match[1]:], bodyLine: 1 + strings.Count(text[:match[1]], "\n"),
 	}
 	wrong := func(code, hint, format string, args ...any) error {
 		return fault.New(fault.Usage, code, file+":"+strconv.Itoa(firstLine), hint, format, args...)

@@ -27,7 +27,7 @@ func identityColumns(m *Model, edges []release.Column) ([]release.Column, error)
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fault.New(fault.Usage, "identity_edges", m.File, "the SQL of builder: identity yields "+strings.Join(edgeColumns, ", ")+" and columns of the record", "the SQL does not give %s", strings.Join(missing, ", "))
+		return nil, fault.New(fault.Usage, "identity_edges", m.where(), "the SQL of builder: identity yields "+strings.Join(edgeColumns, ", ")+" and columns of the record", "the SQL does not give %s", strings.Join(missing, ", "))
 	}
 	return append(columns, release.Column{Name: "customer_id", Type: "VARCHAR"}, release.Column{Name: "evidence", Type: "VARCHAR"}), nil
 }

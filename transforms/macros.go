@@ -49,9 +49,9 @@ func (m *Model) expand(config map[string]string, part string, functions template
 
 func (m *Model) templateFault(err error) error {
 	if fault.KindOf(err) == fault.Usage {
-		return fault.Wrap(err, fault.Usage, "bad_template", m.File, fault.HintOf(err), "the template does not expand")
+		return fault.Wrap(err, fault.Usage, "bad_template", m.where(), fault.HintOf(err), "the template does not expand")
 	}
-	return fault.Wrap(err, fault.Usage, "bad_template", m.File, "the macros are ref, config, period, "+strings.Join(slices.Sorted(maps.Keys(macros())), ", "), "the template does not expand")
+	return fault.Wrap(err, fault.Usage, "bad_template", m.where(), "the macros are ref, config, period, "+strings.Join(slices.Sorted(maps.Keys(macros())), ", "), "the template does not expand")
 }
 
 func (r *rendering) ref(name string) (string, error) {
@@ -67,13 +67,13 @@ func (r *rendering) ref(name string) (string, error) {
 	if near := fault.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "? Otherwise add it to inputs: in the header"
 	}
-	return "", fault.New(fault.Usage, "undeclared_input", r.model.File, hint, "the SQL reads %q, which the header does not declare as an input", name)
+	return "", fault.New(fault.Usage, "undeclared_input", r.model.where(), hint, "the SQL reads %q, which the header does not declare as an input", name)
 }
 
 func (r *rendering) configValue(name string) (string, error) {
 	value, ok := r.config[name]
 	if !ok {
-		return "", fault.New(fault.Usage, "unknown_config", r.model.File, "set it in omoflow.yaml", "there is no configured value %q", name)
+		return "", fault.New(fault.Usage, "unknown_config", r.model.where(), "set it in omoflow.yaml", "there is no configured value %q", name)
 	}
 	r.asked[name] = true
 	return strings.ReplaceAll(value, "'", "''"), nil

@@ -29,33 +29,34 @@ type Project struct {
 // Shipped gives the tree of models that come with omoflow.
 func Shipped() fs.FS { return sql.Files }
 
-// Load reads every .sql file of the trees. A file of a later tree replaces one of the same path. All faults found are
-// returned together, each of kind Usage with its file.
+// parsed is what a file says: a model or what is wrong with it.
+type parsed struct {
+	model *Model
+	err   error
+}
+
+// Load reads every .sql file of the trees. A file of a later tree replaces one of the same path. A model whose header says
+// undated: true stands for a second file beside it, of the same name with _undated. All faults found are returned together,
+// each of kind Usage with its file.
 func Load(trees ...fs.FS) (*Project, error) {
-	texts := map[string]string{}
+	found := map[string]parsed{}
 	for _, tree := range trees {
-		err := fs.WalkDir(tree, ".", func(file string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".sql") {
-				return err
-			}
-			text, err := fs.ReadFile(tree, file)
-			texts[file] = string(text)
-			return err
-		})
+		own, err := parseTree(tree)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Usage, "models_unreadable", "models", "correct models: in omoflow.yaml", "the models cannot be read")
 		}
+		maps.Copy(found, own)
 	}
 	p := &Project{byName: map[string]*Model{}}
 	var faults []error
-	for _, file := range slices.Sorted(maps.Keys(texts)) {
-		m, err := parseModel(file, texts[file])
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		m, err := found[file].model, found[file].err
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
 		if other, taken := p.byName[m.Name]; taken {
-			faults = append(faults, fault.New(fault.Usage, "name_taken", file, "rename one of the files", "%s also defines %s", other.File, m.Name))
+			faults = append(faults, fault.New(fault.Usage, "name_taken", m.where(), "rename one of the files", "%s also defines %s", other.where(), m.Name))
 			continue
 		}
 		p.byName[m.Name] = m
@@ -67,12 +68,45 @@ func Load(trees ...fs.FS) (*Project, error) {
 		return nil, joinFaults(faults)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.byName)) {
-		faults = append(faults, p.verify(p.byName[name])...)
+		if m := p.byName[name]; !p.repeats(m) {
+			faults = append(faults, p.verify(m)...)
+		}
 	}
 	if len(faults) > 0 {
 		return nil, joinFaults(faults)
 	}
 	return p, p.order()
+}
+
+// parseTree reads the files of one tree, by path. A model made by undated: true goes by the path that a file of its own would
+// have, so that a file of a later tree takes its place; two ways to make it in one tree leave open which is meant.
+func parseTree(tree fs.FS) (map[string]parsed, error) {
+	found := map[string]parsed{}
+	err := fs.WalkDir(tree, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".sql") {
+			return err
+		}
+		text, err := fs.ReadFile(tree, file)
+		if err != nil {
+			return err
+		}
+		m, wrong := parseModel(file, string(text))
+		found[file] = parsed{model: m, err: wrong}
+		return nil
+	})
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		m := found[file].model
+		if m == nil || !m.undated {
+			continue
+		}
+		twin, wrong := m.withoutDates()
+		at := undatedFile(file)
+		if _, taken := found[at]; taken && wrong == nil {
+			wrong = fault.New(fault.Usage, "name_taken", at, "remove the file, or undated: true from "+file, "undated: true in the header of %s makes %s too", file, twin.Name)
+		}
+		found[at] = parsed{model: twin, err: wrong}
+	}
+	return found, err
 }
 
 // Model finds a model or check by name.
@@ -85,13 +119,15 @@ func (p *Project) Model(name string) (*Model, bool) {
 func (p *Project) verify(m *Model) []error {
 	var faults []error
 	wrong := func(code, hint, format string, args ...any) {
-		faults = append(faults, fault.New(fault.Usage, code, m.File, hint, format, args...))
+		faults = append(faults, fault.New(fault.Usage, code, m.where(), hint, format, args...))
 	}
 	for _, input := range m.Inputs {
 		part, ok := p.partitioning(input.Name)
 		if !ok {
 			hint := "inputs are models, staged.<stream>, system.file, system.expectation and system.count_policy"
-			if near := fault.Nearest(input.Name, p.inputNames()); near != "" {
+			if name, undated := strings.CutSuffix(input.Name, undatedSuffix); undated && p.byName[name] != nil {
+				hint = "write undated: true in the header of " + p.byName[name].File + ", or a model of this name"
+			} else if near := fault.Nearest(input.Name, p.inputNames()); near != "" {
 				hint = "did you mean " + near + "?"
 			}
 			wrong("unknown_input", hint, "there is no input %q", input.Name)
@@ -219,7 +255,7 @@ func (p *Project) order() error {
 			return nil
 		case visiting:
 			start := slices.Index(path, m.Name)
-			return fault.New(fault.Usage, "cycle", m.File, "break the cycle, or read the own table as previous", "models read each other in a circle: %s", strings.Join(append(path[start:], m.Name), " -> "))
+			return fault.New(fault.Usage, "cycle", m.where(), "break the cycle, or read the own table as previous", "models read each other in a circle: %s", strings.Join(append(path[start:], m.Name), " -> "))
 		}
 		state[m.Name] = visiting
 		path = append(path, m.Name)

@@ -146,8 +146,8 @@ func (m *Model) place(query string, at int) string {
 	lead := len(m.body) - len(strings.TrimLeft(m.body, " \t\r\n"))
 	line := m.bodyLine + strings.Count(m.body[:lead], "\n")
 	if at < 0 || at > len(query) {
-		return fmt.Sprintf("%s:%d", m.File, line)
+		return m.named(fmt.Sprintf("%s:%d", m.File, line))
 	}
 	before := query[:at]
-	return fmt.Sprintf("%s:%d:%d", m.File, line+strings.Count(before, "\n"), at-strings.LastIndex(before, "\n"))
+	return m.named(fmt.Sprintf("%s:%d:%d", m.File, line+strings.Count(before, "\n"), at-strings.LastIndex(before, "\n")))
 }

@@ -137,7 +137,7 @@ func giveInput(ctx context.Context, w *warehouse.Conn, project *Project, m *Mode
 		from = "(SELECT * FROM " + from + strings.Join(lines, "") + ")"
 	}
 	where := ""
-	if t.period != "" {
+	if t.period != "" || input.Kind == Undated {
 		condition, err := visibleInTest(project, m, input, t.period)
 		if err != nil {
 			return err

@@ -53,15 +53,15 @@ func (b *build) write(ctx context.Context, w *warehouse.Conn, t *task, query str
 }
 
 func (m *Model) stray(what string) error {
-	return fault.New(fault.Usage, "stray_rows", m.File, "every row needs a "+m.Part.Column+" inside the partition it was computed for; look at the inputs' kinds", "column %s of the partition: %s", m.Part.Column, what)
+	return fault.New(fault.Usage, "stray_rows", m.where(), "every row needs a "+m.Part.Column+" inside the partition it was computed for; look at the inputs' kinds", "column %s of the partition: %s", m.Part.Column, what)
 }
 
 // located names the model's file in an engine error.
 func (m *Model) located(err error) error {
 	if fault.KindOf(err) != fault.Usage {
-		return fmt.Errorf("%s: %w", m.File, err)
+		return fmt.Errorf("%s: %w", m.where(), err)
 	}
-	return fault.Wrap(err, fault.Usage, "model_sql", m.File, "correct the SQL; omoflow check shows all faults at once", "the model cannot be computed")
+	return fault.Wrap(err, fault.Usage, "model_sql", m.where(), "correct the SQL; omoflow check shows all faults at once", "the model cannot be computed")
 }
 
 // put stores a finished file under its content key.

@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, coupon_event_id]
 partition: month(business_date)
+undated: true
 inputs:
   staged.coupon_event: same
 columns:

@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, location_id, sku, source_sku, as_of]
 partition: month(business_date)
+undated: true
 inputs:
   staged.inventory_level: same
 columns:

@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, movement_id]
 partition: month(business_date)
+undated: true
 inputs:
   staged.inventory_movement: same
 columns:

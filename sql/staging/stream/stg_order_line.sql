@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, order_id, line_key]
 partition: month(business_date)
+undated: true
 inputs:
   staged.order_line: same
 columns:

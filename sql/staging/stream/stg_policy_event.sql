@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, policy_event_id]
 partition: month(business_date)
+undated: true
 inputs:
   staged.policy_event: same
 columns:

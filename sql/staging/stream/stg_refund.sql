@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, refund_id]
 partition: month(business_date)
+undated: true
 inputs:
   staged.refund: same
 columns:

@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, refund_id, line_key]
 partition: month(business_date)
+undated: true
 inputs:
   staged.refund_line: same
 columns:

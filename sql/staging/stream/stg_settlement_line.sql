@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, settlement_id]
 partition: month(business_date)
+undated: true
 inputs:
   staged.settlement_line: same
 columns:

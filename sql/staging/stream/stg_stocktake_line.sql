@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, stocktake_id, location_id, sku, source_sku]
 partition: month(business_date)
+undated: true
 inputs:
   staged.stocktake_line: same
 columns:

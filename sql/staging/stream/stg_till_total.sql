@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, till_total_id, tender]
 partition: month(business_date)
+undated: true
 inputs:
   staged.till_total: same
 columns:

@@ -4,6 +4,7 @@ owner: data
 kind: partition
 grain: [source, channel, platform, location_id, slot_start, segment]
 partition: month(business_date)
+undated: true
 inputs:
   staged.traffic: same
 columns:

@@ -4,6 +4,7 @@ owner: test
 kind: partition
 grain: [source, order_id]
 partition: month(business_date)
+undated: true
 inputs:
   staged.order: same
 columns:
