@@ -144,14 +144,14 @@ func writeTruth(dir string, options world.Options) error {
 	return writeFile(filepath.Join(dir, "truth.json"), text.Bytes())
 }
 
-// demoDocuments renders both documents of the last period and the finance export of its month.
+// demoDocuments renders the documents of the last period and the finance export of its month.
 func (a *app) demoDocuments(ctx context.Context, summary *demoSummary) error {
 	p, err := a.openProject(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	for _, kind := range []report.Kind{report.JointMeeting, report.Quarterly} {
+	for _, kind := range []report.Kind{report.JointMeeting, report.Quarterly, report.Supervision} {
 		a.progress("render %s", kind)
 		made, err := p.render(ctx, kind, documentFlags{dir: "reports", langs: []string{"zh-CN", "en"}})
 		if err != nil {

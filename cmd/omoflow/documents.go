@@ -41,6 +41,9 @@ func (s *releaseSource) close() { _ = s.db.Close() } // a database in memory; no
 
 // Rows implements report.Source and export.Source.
 func (s *releaseSource) Rows(ctx context.Context, table string, equal map[string]string) ([]map[string]string, error) {
+	if table == refusalTable {
+		return s.refusals(ctx)
+	}
 	if _, ok := s.rel.Tables[table]; !ok {
 		return nil, errors.Join(report.ErrNotReleased, export.ErrNotReleased)
 	}
@@ -109,11 +112,11 @@ type documentFlags struct {
 func (a *app) reportCommand() *cobra.Command {
 	var f documentFlags
 	command := &cobra.Command{
-		Use:   "report joint-meeting|quarterly",
-		Short: "Render the joint-meeting pack or the quarterly assessment",
+		Use:   "report joint-meeting|quarterly|supervision",
+		Short: "Render the joint-meeting pack, the quarterly assessment or the supervision report",
 		Long: `Renders a document from one release as HTML (self-contained, Chinese and English) and XLSX, keeps it in the lake as a
 version that never changes, and writes a copy into the output folder. The same content makes no new version.`,
-		Example: "  omoflow report joint-meeting --period 2026-W12\n  omoflow report quarterly --period 2026-Q1 --release 4",
+		Example: "  omoflow report joint-meeting --period 2026-W12\n  omoflow report quarterly --period 2026-Q1 --release 4\n  omoflow report supervision --period 2026-03",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(command *cobra.Command, args []string) error {
 			return a.report(command.Context(), report.Kind(args[0]), f)
@@ -132,8 +135,8 @@ func (f *documentFlags) bind(command *cobra.Command, dir string) {
 }
 
 func (a *app) report(ctx context.Context, kind report.Kind, f documentFlags) error {
-	if kind != report.JointMeeting && kind != report.Quarterly {
-		return fault.New(fault.Usage, "unknown_report", string(kind), "write joint-meeting or quarterly", "is not a document")
+	if kind != report.JointMeeting && kind != report.Quarterly && kind != report.Supervision {
+		return fault.New(fault.Usage, "unknown_report", string(kind), "write joint-meeting, quarterly or supervision", "is not a document")
 	}
 	p, err := a.openProject(ctx, false)
 	if err != nil {
@@ -229,8 +232,11 @@ func lastPeriod(kind report.Kind, first, last string) (string, error) {
 		return "", fault.New(fault.Usage, "no_data", string(kind), "run `omoflow run` with sales first, or name a --period", "the release holds no sales yet")
 	}
 	unit, back := "week", day.Start.AddDate(0, 0, -6)
-	if kind == report.Quarterly {
-		unit, back = "quarter", day.Start.AddDate(0, 0, 1).AddDate(0, -3, 0)
+	switch next := day.Start.AddDate(0, 0, 1); kind {
+	case report.Quarterly:
+		unit, back = "quarter", next.AddDate(0, -3, 0)
+	case report.Supervision:
+		unit, back = "month", time.Date(next.Year(), next.Month()-1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	whole, err := parsePeriod(period{unit, back, back}.String())
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/omoflow/omoflow/internal/release"
 	"github.com/omoflow/omoflow/internal/world"
+	"github.com/omoflow/omoflow/pipelines/report"
 )
 
 // shift moves a date by days.
@@ -23,8 +24,9 @@ func shift(t *testing.T, date string, days int) string {
 	return day.AddDate(0, 0, days).Format(time.DateOnly)
 }
 
-// TestCountsFallDueAsTheTruthSays lets a simulated retailer count its stores every thirty days, keeps one count back, and compares
-// what is due on every day with what the simulation knows. A missed count is overdue the next day.
+// TestCountsFallDueAsTheTruthSays lets a simulated retailer count its stores every thirty days, keeps one count and one till file back,
+// and compares what is due on every day, and what the compliance of each month says, with what the simulation knows. A missed count
+// is overdue the next day.
 func TestCountsFallDueAsTheTruthSays(t *testing.T) {
 	ctx := t.Context()
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, quiet: true, project: t.TempDir()}
@@ -32,7 +34,8 @@ func TestCountsFallDueAsTheTruthSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	appendTo(t, filepath.Join(a.project, configName), "stocktake: {every: 30d, remind: 7d, locations: {W02: {every: never}}}\n")
-	options := world.Options{Seed: 23, Days: 70, SKUs: 60, Stores: 4, Customers: 100, LinesPerDay: 30}
+	options := world.Options{Seed: 23, Days: 70, SKUs: 60, Customers: 100, LinesPerDay: 120}
+	stores := []string{"S01", "S02", "S03", "S04", "S05", "S06", "S07", "S08", "S09", "S10", "S11", "S12"}
 	if _, err := world.Write(ctx, filepath.Join(a.project, "inbox"), options, 0, options.Days); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +55,13 @@ func TestCountsFallDueAsTheTruthSays(t *testing.T) {
 		}
 		counts[take.Location] = append(counts[take.Location], take.Date)
 	}
+	lost, err := filepath.Glob(filepath.Join(a.project, "inbox", "pos", "receipts-by-item-S01-2026-02-10*"))
+	if err != nil || len(lost) != 1 {
+		t.Fatalf("%v, %v", lost, err)
+	}
+	if err := os.Remove(lost[0]); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := a.ingestAndRelease(ctx, nil, true, past{}); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +78,7 @@ func TestCountsFallDueAsTheTruthSays(t *testing.T) {
 	for n := range options.Days {
 		asOf := shift(t, truth.Start, n)
 		var want, got []string
-		for _, location := range []string{"S01", "S02", "S03", "S04", "W01"} {
+		for _, location := range append(slices.Clone(stores), "W01") {
 			last := truth.Start
 			for _, day := range counts[location] {
 				if day <= asOf {
@@ -115,6 +125,71 @@ func TestCountsFallDueAsTheTruthSays(t *testing.T) {
 	}
 	if found["S02"] != 1 {
 		t.Errorf("the count of S02 was due the day before %s: %v", missed, found)
+	}
+	complianceIsTrue(t, p, rel, truth, stores, counts)
+}
+
+// complianceIsTrue compares the clauses of every month with the truth, and reads the supervision report of the month with the gaps.
+func complianceIsTrue(t *testing.T, p *project, rel release.Release, truth world.Truth, stores []string, counts map[string][]string) {
+	t.Helper()
+	db, err := p.mounted(t.Context(), rel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Text(t.Context(), `SELECT strftime(period_start, '%Y-%m'), location_id, clause_id, state, coalesce(CAST(first_breach_date AS VARCHAR), '')
+		FROM assessment.compliance WHERE clause_id IN ('stocktake', 'delivered', 'till') AND location_id LIKE 'S%' ORDER BY ALL`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, row := range rows {
+		got = append(got, strings.Join(row, " "))
+	}
+	breach := map[string]string{"2026-02 S01 delivered": "2026-02-10"} // month, location and clause -> first day
+	for _, location := range stores {
+		for n := range truth.Days {
+			day, last := shift(t, truth.Start, n), truth.Start
+			for _, counted := range counts[location] {
+				if counted <= day {
+					last = max(last, counted)
+				}
+			}
+			if key := day[:7] + " " + location + " stocktake"; day > shift(t, last, 30) && breach[key] == "" {
+				breach[key] = day
+			}
+		}
+		for _, month := range []string{"2026-01", "2026-02", "2026-03"} {
+			for _, clause := range []string{"delivered", "stocktake"} {
+				key := month + " " + location + " " + clause
+				state := "met"
+				if breach[key] != "" {
+					state = "not_met"
+				}
+				want = append(want, key+" "+state+" "+breach[key])
+			}
+			want = append(want, month+" "+location+" till no_evidence ") // no till reports its day
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("compliance:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	made, err := p.render(t.Context(), report.Supervision, documentFlags{period: "2026-02", dir: "reports", langs: []string{"en"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(made.Files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"most at S01, pos/receipts: 1 missing since 2026-02-10", "✗ gate broken", "Have 2 locations hold the stocktake that they missed", "longest: W01, last counted –"} {
+		if !strings.Contains(string(page), part) {
+			t.Errorf("the report lacks %q", part)
+		}
+	}
+	if again, err := p.render(t.Context(), report.Supervision, documentFlags{period: "2026-02", dir: "reports", langs: []string{"en"}}); err != nil || again.New || again.Hash != made.Hash {
+		t.Errorf("the same once more: %+v, %v", again, err)
 	}
 }
 

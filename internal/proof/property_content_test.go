@@ -25,7 +25,7 @@ var lineage = []string{"batch", "file_no", "source_row"}
 
 // arrivalTables hold facts about deliveries themselves: what came when, in which file, late or not. They differ, and
 // must, when the same records arrive another way, so that only rebuilds of one and the same journal may compare them.
-var arrivalTables = []string{"intake.file", "int_received_day", "assessment.completeness", "joint_meeting.completeness", "joint_meeting.intake", "quarterly.completeness"}
+var arrivalTables = []string{"intake.file", "int_received_day", "assessment.completeness", "assessment.compliance", "supervision.location", "joint_meeting.completeness", "joint_meeting.intake", "quarterly.completeness"}
 
 // files gives the hash of every partition file of a release: equal releases of one journal have equal bytes.
 func (s *shop) files(r release.Release) map[string]string {

@@ -23,7 +23,7 @@ var catalogue = sync.OnceValues(func() (map[string]map[Language]string, error) {
 // missingPhrase marks a key that the catalogue lacks; the tests fail on it.
 const missingPhrase = "⟦"
 
-// phrase gives a key in a language. Keys that are made from values of the data (a stage of life, a severity) and
+// phrase gives a key in a language. Keys that are made from values of the data (a stage of life, a severity, the code of a refusal) and
 // are not known fall back to the value.
 func phrase(l Language, k string) string {
 	all, err := catalogue()
@@ -32,7 +32,7 @@ func phrase(l Language, k string) string {
 			return text
 		}
 	}
-	for _, prefix := range []string{"life_", "severity_"} {
+	for _, prefix := range []string{"life_", "severity_", "cause_"} {
 		if value, ok := strings.CutPrefix(k, prefix); ok {
 			return value
 		}

@@ -33,8 +33,11 @@ func compose(ctx context.Context, src Source, req Request) (*document, error) {
 	doc.Header = r.header(deliveries)
 	doc.Header.Version = req.Version
 	parts := jointParts(deliveries)
-	if req.Kind == Quarterly {
+	switch req.Kind {
+	case Quarterly:
 		parts = quarterParts(deliveries)
+	case Supervision:
+		parts = supervisionParts(deliveries)
 	}
 	for _, one := range parts {
 		made := section{}
@@ -44,7 +47,7 @@ func compose(ctx context.Context, src Source, req Request) (*document, error) {
 			}
 		}
 		made.ID, made.Title = one.id, one.title
-		if len(made.Blocks) == 0 {
+		if len(made.Blocks)+len(made.Lead) == 0 {
 			made.Needs = one.needs
 		}
 		doc.Sections = append(doc.Sections, made)
@@ -109,9 +112,9 @@ func (c Coverage) missing(p period) (reasons []cell) {
 	return reasons
 }
 
-// notFed lists the sections that have nothing to show.
+// notFed lists the sections that have nothing to show. One that says that nothing was found has its data.
 func (d *document) notFed() []section {
-	return slices.DeleteFunc(slices.Clone(d.Sections), func(s section) bool { return len(s.Blocks) > 0 })
+	return slices.DeleteFunc(slices.Clone(d.Sections), func(s section) bool { return len(s.Blocks)+len(s.Lead) > 0 })
 }
 
 // failedChecks gives the checks of the release that found rows.

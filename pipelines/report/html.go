@@ -225,7 +225,7 @@ func notFedView(missing []section, l Language) sectionView {
 }
 
 func sectionOf(s section, l Language, prefix string) sectionView {
-	v := sectionView{ID: s.ID, Anchor: string(l) + "-" + s.ID, Title: phrase(l, s.Title), Decide: s.ID == "J3"}
+	v := sectionView{ID: s.ID, Anchor: string(l) + "-" + s.ID, Title: phrase(l, s.Title), Decide: s.ID == "J3" || s.ID == "S1"}
 	for _, c := range s.Lead {
 		v.Lead = append(v.Lead, c.print(l))
 	}

@@ -80,8 +80,10 @@ func periodName(kind, start string) string {
 // check refuses a period that the kind of document is not made for.
 func (k Kind) check(p period) error {
 	switch {
-	case k != JointMeeting && k != Quarterly:
-		return fault.New(fault.Usage, "unknown_report", string(k), "the reports are joint-meeting and quarterly", "there is no such report")
+	case k != JointMeeting && k != Quarterly && k != Supervision:
+		return fault.New(fault.Usage, "unknown_report", string(k), "the reports are joint-meeting, quarterly and supervision", "there is no such report")
+	case k == Supervision && p.Type != "month":
+		return fault.New(fault.Usage, "bad_period", p.Name, "write a month as 2026-01", "the supervision report covers a month")
 	case k == Quarterly && p.Type != "quarter":
 		return fault.New(fault.Usage, "bad_period", p.Name, "write a quarter as 2026-Q1", "the quarterly assessment covers a quarter")
 	case k == JointMeeting && p.Type == "quarter":

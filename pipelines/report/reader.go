@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // reader reads the tables of one document once and remembers which were not there.
 type reader struct {
 	source Source
-	prefix string // joint_meeting or quarterly
+	prefix string // joint_meeting or quarterly: where the tables that documents share come from
 	period period
 	facts  Facts
 	kpis   map[string]map[string]string
@@ -22,7 +21,7 @@ type reader struct {
 }
 
 func newReader(ctx context.Context, src Source, k Kind, p period) (*reader, error) {
-	r := &reader{source: src, prefix: strings.ReplaceAll(string(k), "-", "_"), period: p, kpis: map[string]map[string]string{}, dates: map[string]string{}}
+	r := &reader{source: src, prefix: k.tables(), period: p, kpis: map[string]map[string]string{}, dates: map[string]string{}}
 	var err error
 	if r.facts, err = src.Facts(ctx); err != nil {
 		return nil, fmt.Errorf("read the release's facts: %w", err)
@@ -46,6 +45,14 @@ func newReader(ctx context.Context, src Source, k Kind, p period) (*reader, erro
 	}
 	r.board, err = r.rows(ctx, r.prefix+".scoreboard", map[string]string{"period_type": p.Type, "scope_type": "company"})
 	return r, err
+}
+
+// tables is the folder of the models that a document shares with others: those of the joint meeting know months too.
+func (k Kind) tables() string {
+	if k == Quarterly {
+		return "quarterly"
+	}
+	return "joint_meeting"
 }
 
 // compareDays notes comparison periods that do not hold as many days with figures as the reported one.

@@ -72,7 +72,7 @@ func TestAssessmentShowsEverySection(t *testing.T) {
 }
 
 func TestNothingFromOutsideAndNothingUntranslated(t *testing.T) {
-	for _, a := range []Artifacts{mustRender(t, madeWeek(), week()), mustRender(t, madeQuarter(), quarter())} {
+	for _, a := range []Artifacts{mustRender(t, madeWeek(), week()), mustRender(t, madeQuarter(), quarter()), mustRender(t, madeMonth(), month())} {
 		page := string(a.HTML)
 		for _, bad := range []string{"http://", "https://", "<script", "@import", "url(", missingPhrase, "ZgotmplZ", "NaN", "Infinity"} {
 			if bad == "http://" {
@@ -105,7 +105,7 @@ func TestCatalogueIsCompleteInBothLanguages(t *testing.T) {
 			}
 		}
 	}
-	for _, id := range []string{"J1", "J2", "J3", "J4", "J5", "J6", "J7", "J8", "J9", "J10", "J11", "J12", "Q1", "Q12"} {
+	for _, id := range []string{"J1", "J2", "J3", "J4", "J5", "J6", "J7", "J8", "J9", "J10", "J11", "J12", "Q1", "Q12", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10"} {
 		if _, ok := all[strings.ToLower(id)+"_title"]; !ok {
 			t.Errorf("section %s has no title", id)
 		}

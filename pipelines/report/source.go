@@ -1,5 +1,5 @@
-// Package report renders the joint-meeting pack and the quarterly assessment from one released warehouse and
-// keeps what was rendered.
+// Package report renders the joint-meeting pack, the quarterly assessment and the supervision report from one released
+// warehouse and keeps what was rendered.
 //
 // A document reads finished tables only; it defines no figure. The same release content gives the same bytes.
 // Sections whose data is not there are named in the document with the stream they need.
@@ -17,7 +17,8 @@ var ErrNotReleased = errors.New("the release does not hold this table")
 type Source interface {
 	// Rows gives the rows of a table whose columns equal the given texts, in the order of the table's grain.
 	// Values are exact texts: decimals by their scale, dates as 2006-01-02, booleans true or false; a null
-	// column is absent from the row. ErrNotReleased when the release has no such table.
+	// column is absent from the row. ErrNotReleased when the release has no such table. The table system.refusal gives the
+	// refused records that nothing in the release has replaced: source, feed, location_id, code, column, record_qty, file_qty, file.
 	Rows(ctx context.Context, table string, equal map[string]string) ([]map[string]string, error)
 	// Facts tells what a document's header says of the release.
 	Facts(ctx context.Context) (Facts, error)
@@ -66,6 +67,7 @@ type Kind string
 const (
 	JointMeeting Kind = "joint-meeting"
 	Quarterly    Kind = "quarterly"
+	Supervision  Kind = "supervision"
 )
 
 // Language names a language of the catalogue.
@@ -80,7 +82,7 @@ const (
 // Request asks for one document.
 type Request struct {
 	Kind      Kind
-	Period    string     // 2026-W05 or 2026-01 for the joint meeting, 2026-Q1 for the quarter
+	Period    string     // 2026-W05 or 2026-01 for the joint meeting, 2026-Q1 for the quarter, 2026-01 for the supervision
 	Languages []Language // none means Chinese and English; the first is shown first
 	Version   int        // printed in the header; 0 is a draft that is not archived
 }
